@@ -1,0 +1,32 @@
+"""What runs beside the learner: criteria with hints, the calls to the learner's code, results and progress.
+
+Nothing here imports Keras or TensorFlow, and nothing of the classroom side.
+"""
+
+from llmcourse.checking.check import Check, lesson
+from llmcourse.checking.criteria import Criterion, Mutant, criterion, mutant
+from llmcourse.checking.expectations import (
+    expect,
+    expect_close,
+    expect_equal,
+    expect_raises,
+    expect_shape,
+    expect_unchanged,
+)
+from llmcourse.checking.report import Result
+
+__all__ = [
+    "Check",
+    "Criterion",
+    "Mutant",
+    "Result",
+    "criterion",
+    "expect",
+    "expect_close",
+    "expect_equal",
+    "expect_raises",
+    "expect_shape",
+    "expect_unchanged",
+    "lesson",
+    "mutant",
+]

@@ -1,0 +1,113 @@
+"""Run the criteria of one exercise against a connection to the learner's code."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llmcourse.checking.criteria import Criterion
+from llmcourse.checking.expectations import Failed, show
+from llmcourse.checking.student import Connection, ConnectionLostError, Student, StudentError
+from llmcourse.checking.values import NotPlainError
+
+PUBLIC_SEED = "0"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one criterion went: the points earned, and what was required and received where it failed."""
+
+    name: str
+    title: str
+    points: float
+    max_points: float
+    requirement: str = ""
+    required: str = ""
+    received: str = ""
+    hints: tuple[str, ...] = ()
+    status: str = "passed"  # or "failed", "todo" (not written yet), "error" (the learner's code raised)
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the criterion is met."""
+        return self.status == "passed"
+
+
+def run_exercise(
+    lesson_id: str,
+    criteria: Iterable[Criterion],
+    connection: Connection,
+    *,
+    seed: str = PUBLIC_SEED,
+    forbid: tuple[str, ...] = (),
+    hidden: bool = False,
+) -> list[Outcome]:
+    """Check one exercise.
+
+    Args:
+        lesson_id: which lesson; with `seed`, exercise and criterion it fixes the random numbers.
+        criteria: the exercise's criteria.
+        connection: reaches the learner's code.
+        seed: "0" in the notebook, secret in the grader.
+        forbid: dotted names of functions that the learner must write instead of calling.
+        hidden: also run the criteria that are for the grader only.
+
+    Returns:
+        One outcome for each criterion. Where a forbidden function was entered none of them earns points.
+    """
+    chosen = [item for item in criteria if hidden or not item.hidden]
+    all_slow = all(item.slow for item in chosen)
+    outcomes, entered = [], set()
+    for item in chosen:
+        watch = forbid if all_slow or not item.slow else ()  # the hook slows training down, and the cheap calls suffice
+        student = Student(connection, watch, item.seconds_allowed)
+        outcomes.append(run_criterion(lesson_id, item, student, seed))
+        entered |= student._entered
+    if entered:
+        required = "write this one yourself"
+        received = f"your code calls {', '.join(sorted(entered))}"
+        outcomes = [failed_outcome(item, "failed", required, received) for item in chosen]
+    return outcomes
+
+
+def run_criterion(lesson_id: str, item: Criterion, student: Student, seed: str) -> Outcome:
+    """Check one criterion; whatever the learner's code does, the answer is an outcome.
+
+    Raises:
+        ConnectionLostError: the process that ran the learner's code is gone.
+    """
+    rng = criterion_rng(seed, lesson_id, item)
+    try:
+        student._reseed(int(rng.integers(2**31)))
+        item.function(student, rng)
+    except Failed as failure:
+        return failed_outcome(item, "failed", failure.required, failure.received)
+    except StudentError as error:
+        if error.type_name == "NotImplementedError":
+            return failed_outcome(item, "todo", "your code in place of `raise NotImplementedError`", "not written yet")
+        where = f" ({error.line})" if error.line else ""
+        status = "todo" if error.type_name == "MissingNameError" else "error"
+        return failed_outcome(item, status, item.requirement or item.title, f"{error}{where}")
+    except NotPlainError as error:
+        return failed_outcome(item, "failed", item.requirement or item.title, str(error))
+    except ConnectionLostError:
+        raise
+    except Exception as error:  # a value that the criterion could not even compare
+        received = f"{show(student._last_value)} ({type(error).__name__}: {error})"
+        return failed_outcome(item, "failed", item.requirement or item.title, received)
+    return Outcome(item.name, item.title, item.points, item.points, item.requirement)
+
+
+def criterion_rng(seed: str, lesson_id: str, item: Criterion) -> np.random.Generator:
+    """Make the criterion's own random generator; equal seeds give equal numbers on every machine."""
+    digest = hashlib.sha256(f"{seed}|{lesson_id}|{item.exercise}|{item.name}".encode()).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
+
+
+def failed_outcome(item: Criterion, status: str, required: str, received: Any) -> Outcome:
+    """Make the outcome of a criterion that is not met."""
+    return Outcome(
+        item.name, item.title, 0, item.points, item.requirement, required, str(received), item.hints, status=status
+    )

@@ -1,0 +1,1 @@
+"""Models that the lessons build and the later lessons import, tested."""

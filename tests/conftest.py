@@ -1,0 +1,32 @@
+"""What every test shares: a quiet, repeatable surrounding and the options of the Makefile."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["LLMCOURSE_PROGRESS"] = "off"
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption("--lesson", default=None, help="test one lesson only, the checking of lessons and nothing else")
+
+
+def pytest_collection_modifyitems(config, items):
+    lesson = config.getoption("--lesson")
+    if lesson:
+        items[:] = [item for item in items if "test_lessons.py" in item.nodeid and f"[{lesson}" in item.nodeid]
+    if not _has_gpu():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
+def _has_gpu():
+    return Path("/dev/nvidiactl").exists()
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
