@@ -12,8 +12,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 LESSON ?=
 
-# Tests and builds leave no progress files behind, and every run uses the same threads and plain output.
+# Tests and builds leave no progress files behind. Two test processes share the cores, so each computes on one.
 export LLMCOURSE_PROGRESS ?= off
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: course test quick lab notebooks clean help
 .DEFAULT_GOAL := help

@@ -16,7 +16,12 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(config, items):
     lesson = config.getoption("--lesson")
     if lesson:
-        items[:] = [item for item in items if "test_lessons.py" in item.nodeid and f"[{lesson}" in item.nodeid]
+        items[:] = [
+            item
+            for item in items
+            if item.nodeid.startswith(("tests/test_lessons.py", "tests/test_notebooks.py"))
+            and f"[{lesson}" in item.nodeid
+        ]
     if not _has_gpu():
         for item in items:
             if "gpu" in item.keywords:

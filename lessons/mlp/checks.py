@@ -645,7 +645,7 @@ def the_first_layer_learns_through_the_relu(student, rng):
 
 @criterion(
     "mlp_backward",
-    points=2,
+    points=3,
     hints=[
         "Run your own gradient check: which of the arrays has the large error?",
         "If only W1 and b1 are wrong, look at how delta goes from layer 2 to layer 1. If all are, look at delta_L.",
@@ -673,7 +673,7 @@ def central_differences_agree(student, rng):
 
 @criterion(
     "mlp_backward",
-    points=2,
+    points=3,
     hints=[
         "How many layers does your code go through: two, or as many as params has?",
         "The number of layers is len(params) // 2. Loop from the last to the first and carry delta along.",

@@ -14,7 +14,7 @@
 # - build the same network in Keras and carry the weights over.
 #
 # **What you need:** Python, NumPy arrays (shapes, slices, `@` for the matrix product), and the derivative of a function
-# of one variable. Nothing else: no earlier knowledge of machine learning, and no graphics card.
+# of one variable with the chain rule. Nothing else: no earlier knowledge of machine learning, and no graphics card.
 #
 # | part | | minutes | exercise |
 # | --- | --- | ---: | --- |
@@ -30,9 +30,12 @@
 # | 10 | The same network in Keras | 10 | 9 `build_mlp` |
 #
 # **How it works.** Replace `raise NotImplementedError` by your code, run the cell, then run the `check` cell below it.
-# It says what is right, what is not, and gives one hint more each time you ask. If you are stuck, go on: the package
-# contains a tested version of every function that you are asked to write, and all later cells use that one, as
-# `mlp.relu`, `mlp.mse` and so on. (The checks notice when an exercise calls its own tested version. They are right to.)
+# It says what is right and what is not, and gives one hint more each time you ask. `check.reset("relu")` prints the
+# code that you started from, and after three honest tries `check.solution("relu")` shows our answer.
+#
+# If you are stuck, go on: the package contains a tested version of every function that you are asked to write, and all
+# later cells use that one, as `mlp.relu`, `mlp.mse` and so on. (The checks notice when an exercise calls its own tested
+# version. They are right to.)
 #
 # **Letters.** In every shape, `N` is the number of samples, `D` the number of input features, `U` the number of units
 # (neurons) of a layer, and `C` the number of classes. `(N, D)` is an array with N rows and D columns.
@@ -52,8 +55,8 @@ check = lesson("mlp")
 #
 # MNIST is a collection of digits that employees of the US Census Bureau and high-school students wrote by hand around
 # 1990. Each image has 28 × 28 pixels. A pixel is a number from 0 (paper) to 255 (ink). We work with 5,000 of them:
-# 4,000 to learn from and 1,000 to test with. The network never sees the test digits while it learns; only so can they
-# tell us what it has really learned.
+#       4,000 to learn from and 1,000 to test with. The network never sees the test digits while it learns; only then
+#       can they tell us what it has really learned.
 
 # %% tags=["explore"]
 digits = load_mnist("small")
@@ -95,7 +98,8 @@ print("x_train:", x_train.shape, x_train.dtype, "from", x_train.min(), "to", x_t
 #
 # With the bias $b = 0.5$ the neuron answers $z = 2 + 0.5 = 2.5$. A large positive weight says "this input speaks for
 # it", a negative weight "this input speaks against it", and the bias says how easily the neuron answers with a large
-# number whatever the input is. This function, products plus a constant, is called an **affine map**.
+# number whatever the input is. This function, products plus a constant, is called an **affine map**. (In the picture,
+# ignore $g$ for a moment. It is the subject of part 3.)
 
 # %% tags=["explore"]
 plots.neuron()
@@ -105,7 +109,7 @@ plots.neuron()
 #
 # A layer has $U$ neurons that all look at the same inputs. Put the weights of each neuron into one **column** of a
 # matrix $W$ of shape $(D, U)$, and the biases into a vector $b$ of shape $(U,)$. Put each sample into one **row** of
-# $X$, shape $(N, D)$. Then one matrix product computes everything at once:
+# $X$ (`x` in the code), shape $(N, D)$. Then one matrix product computes everything at once:
 #
 # $$
 # \underbrace{Z}_{(N,\,U)} = \underbrace{X}_{(N,\,D)}\;\underbrace{W}_{(D,\,U)} + \underbrace{b}_{(U,)}
@@ -160,7 +164,8 @@ check("dense_forward")
 #
 # One layer can already read digits, if we choose its weights with a little thought. Let $m_c$ be the mean of all
 # training images of class $c$, a blurred digit of shape $(784,)$. A new image $x$ should belong to the class whose mean
-# is nearest, that is, whose squared distance is smallest:
+# is nearest, that is, whose squared distance is smallest. With $\lVert x \rVert^2$ for the sum of the squares of all
+# entries and $x \cdot m$ for the sum of the products:
 #
 # $$
 # \lVert x - m_c \rVert^2
@@ -181,7 +186,7 @@ print(f"share of test digits recognised: {accuracy:.2f}")
 plots.weight_images(
     means - means.mean(axis=1, keepdims=True),
     columns=5,
-    title="Ten neurons made of ten means: red is for it, blue against",
+    title="Ten neurons made of ten means",
 )
 
 # %% [markdown]
@@ -190,7 +195,7 @@ plots.weight_images(
 # **Common mistakes**
 #
 # - `weights @ x`: the samples are the rows, so `x` stands on the left.
-# - A bias of shape `(U, 1)` or `(1, U)`. A `(U,)` array is added to every row; a `(U, 1)` array is not.
+# - A bias of shape `(U, 1)`. A `(U,)` array is added to every row; a `(U, 1)` array is not.
 # - Two layers instead of one, with nothing between them. Why is that a mistake?
 #
 # > **Think first.** Put two affine maps one after the other: $Y = (X W_1 + b_1)\,W_2 + b_2$. What has been gained?
@@ -228,7 +233,7 @@ def sigmoid(z):
 plots.activations(
     {
         "sigmoid": (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z))),
-        "ReLU": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float)),
+        "ReLU": (mlp.relu, lambda z: mlp.relu_backward(np.ones_like(z), z)),
     }
 )
 
@@ -244,17 +249,21 @@ plots.activations(
 #
 # The ten sigmoids multiply it by at most $(1/4)^{10}$, which is less than one millionth. The first layers hardly learn
 # anything; this is the *vanishing gradient*. The derivative of ReLU is exactly 1 wherever the unit is active, so there
-# the gradient comes back undiminished. This is the main reason why ReLU has replaced the sigmoid inside networks.
+# the gradient comes back undiminished. This is a main reason why ReLU has replaced the sigmoid inside networks.
 #
 # </details>
 #
 # ### The way back
 #
-# Learning will run through the network in both directions. Forward, ReLU is given $z$ and returns
-# $a = \operatorname{relu}(z)$. Later, somebody tells it how sensitive the final result $J$ (a single number, the loss
-# of part 4) is to each entry of $a$. This array of derivatives, $\partial J / \partial a$, is called the **upstream**
-# gradient. ReLU must answer with $\partial J/\partial z$. By the chain rule, and since each entry of $a$ depends only
-# on the same entry of $z$:
+# Learning runs through the network in both directions. Forward, ReLU is given $z$ and returns
+# $a = \operatorname{relu}(z)$. From $a$ the rest of the network computes, in the end, a single number $J$, which says
+# how wrong it is (the loss of part 4). Backward, ReLU is told how sensitive $J$ is to each entry of $a$. For one entry
+# this is the derivative $\partial J/\partial a$; the round $\partial$ says that only this entry moves and all others
+# are held still. The array of all of them has the shape of $a$ and is called the **upstream** gradient. ReLU must
+# answer with the same for its own input, $\partial J/\partial z$.
+#
+# The chain rule says how. If $z$ moves a little, $a$ moves $\operatorname{relu}'(z)$ times as much, and $J$ moves
+# $\partial J/\partial a$ times as much as that. Since each entry of $a$ depends only on the same entry of $z$:
 #
 # $$
 # \underbrace{\frac{\partial J}{\partial z}}_{\text{shape of } z}
@@ -277,6 +286,9 @@ plots.activations(
 
 # %% [markdown]
 # ### Exercise 2: ReLU, forward and backward
+#
+# Two tools: `np.maximum` compares two arrays, or an array and a number, entry by entry. And `z > 0` is an array of True
+# and False, which count as 1 and 0 in a product.
 
 
 # %% exercise="relu" names=["relu", "relu_backward"] forbid=["llmcourse.models.mlp.relu", "llmcourse.models.mlp.relu_backward"]
@@ -345,9 +357,9 @@ plots.decision_regions(
 
 # %% [markdown]
 # An affine map, a bend, an affine map: this is already a **multilayer perceptron** (MLP), a neural network with one
-# hidden layer. With enough hidden units it can come as close as you like to any continuous function on a bounded
-# region. The catch is to find the weights. Nobody can choose 100,000 of them by hand. From here on, the lesson is about
-# finding them.
+# hidden layer. With enough hidden units it can come as close as you like to any continuous function on a bounded region
+# (Goodfellow et al., section 6.4.1, tell the story of this theorem). The catch is to find the weights. Nobody can
+# choose 100,000 of them by hand. From here on, the lesson is about finding them.
 #
 # **Common mistakes**
 #
@@ -439,9 +451,9 @@ plots.learning_curves({"loss": losses}, xlabel="step", title="Each step against 
 # %% [markdown]
 # ## 5. Classes: softmax and cross-entropy
 #
-# A digit is not a quantity. Who takes a 5 for a 3 is not "two off", and 4 is not halfway between them. So the network
-# gets **one output for each class**, $C$ of them. They are called **logits**, and they may be any real numbers. Softmax
-# turns them into probabilities, positive and with sum 1:
+# A digit is not a quantity. To take a 5 for a 3 is not to be "two off", and 4 is not halfway between them. So the
+# network gets **one output for each class**, $C$ of them. They are called **logits**, and they may be any real numbers.
+# Softmax turns them into probabilities, positive and with sum 1:
 #
 # $$p_c = \frac{e^{z_c}}{\sum_{k=1}^{C} e^{z_k}}$$
 #
@@ -458,7 +470,7 @@ plots.softmax_bars(np.array([2.0, 1.0, 0.1]))
 # ### The loss: minus the logarithm of the right probability
 #
 # Let $y$ be the right class of a sample. The **cross-entropy** looks at one probability only, the one that the network
-# gave to the right class:
+# gave to the right class ($\log$ is the natural logarithm, `np.log`):
 #
 # $$J = -\log p_y$$
 #
@@ -466,10 +478,10 @@ plots.softmax_bars(np.array([2.0, 1.0, 0.1]))
 # | --- | ---: | ---: | ---: | ---: | ---: | ---: |
 # | $-\log p_y$ | 0 | 0.11 | 0.69 | 2.30 | 4.61 | 9.21 |
 #
-# Who is right and sure pays nothing. Who is wrong and sure pays a lot. (Why a logarithm? The probability of getting
-# *all* samples right is the product of their probabilities $p_y$. The logarithm turns this product into a sum, and the
-# sum into something that we can average over samples. To minimise the mean of $-\log p_y$ is to make the labels that we
-# have seen as likely as possible.)
+# A network that is right and sure pays nothing; one that is wrong and sure pays a lot. (Why a logarithm? The
+# probability of getting *all* samples right is the product of their probabilities $p_y$. The logarithm turns this
+# product into a sum, and the sum into something that we can average over samples. To minimise the mean of $-\log p_y$
+# is to make the labels that we have seen as likely as possible.)
 #
 # > **Think first.** A new network with ten classes knows nothing, and gives all of them about the same probability.
 # > What is its loss?
@@ -484,13 +496,18 @@ plots.softmax_bars(np.array([2.0, 1.0, 0.1]))
 #
 # ### Why not simply the squared error of the probabilities?
 #
-# Because the network that most needs to learn would learn least. Take two classes; softmax is then the sigmoid of the
-# difference of the two logits, which we call $z$ here. Let the right answer be $p = 1$:
+# Because the network that most needs to learn would learn least. Take two classes. Softmax gives the first one
+# $p = e^{z_1} / (e^{z_1} + e^{z_2}) = 1 / (1 + e^{-(z_1 - z_2)})$, the sigmoid of the difference $z = z_1 - z_2$. Let
+# the first class be the right one, so that $p$ should be 1:
 
 # %% tags=["explore"]
 plots.loss_shapes()
 
 # %% [markdown]
+# On the far left the network is wrong and sure of it. There the squared error is flat: its gradient is almost 0, and
+# the network learns next to nothing from its worst mistakes. The gradient of the cross-entropy is close to −1 and pulls
+# with full strength.
+#
 # ### The gradient
 #
 # Take one sample and write the loss with the definition of $p_y$:
@@ -597,7 +614,7 @@ print(f"wrong and very sure: loss {loss:.0f}, gradient {grad}")
 # - One maximum for the whole array. A row whose logits are all far below it becomes a row of zeros, and its logarithm
 #   is `-inf`.
 # - `np.log(p + 1e-9)` as a remedy. It hides the `nan`, but the loss of a wrong and sure answer is cut off at about 21.
-# - Forgetting $1/N$ in the gradient, the most common of all. The network still learns, just with a learning rate that
+# - Forgetting $1/N$ in the gradient. The network still learns, just with a learning rate that
 #   depends on the batch. That is why we now build a tool that finds such mistakes.
 
 # %% [markdown]
@@ -621,18 +638,18 @@ print(f"wrong and very sure: loss {loss:.0f}, gradient {grad}")
 # out.
 
 # %% tags=["explore"]
-exponents = np.arange(1, 13)
 one_sided, central = [], []
-for epsilon in 10.0**-exponents:
-    up, down = (1.3 + epsilon) ** 3, (1.3 - epsilon) ** 3
-    one_sided.append(abs((up - 1.3**3) / epsilon - 3 * 1.3**2))
-    central.append(abs((up - down) / (2 * epsilon) - 3 * 1.3**2))
+for k in range(1, 13):
+    epsilon = 1 / 10**k
+    here, up, down = (p * p * p for p in (1.3, 1.3 + epsilon, 1.3 - epsilon))
+    one_sided.append(abs((up - here) / epsilon - 3 * 1.3 * 1.3))
+    central.append(abs((up - down) / (2 * epsilon) - 3 * 1.3 * 1.3))
 plots.learning_curves(
     {"one-sided": one_sided, "central": central},
-    xlabel="k, where epsilon is 10 to the power -k",
-    ylabel="error of the derivative",
+    xlabel="k",
+    ylabel="error",
     logy=True,
-    title="Too large is inexact, too small drowns in rounding: 1e-5 is a good step",
+    title="Error with epsilon = 1/10^k: too small drowns in rounding",
 )
 
 # %% [markdown]
@@ -646,8 +663,8 @@ plots.learning_curves(
 # $$\text{error} = \frac{|a - b|}{\max\bigl(10^{-8},\; |a| + |b|\bigr)},$$
 #
 # because a difference of 0.001 is nothing next to 500 and everything next to 0.002. It is 0 if both agree, at most 1,
-# and exactly 1 if one of them is 0 or the signs differ. The $10^{-8}$ keeps the formula from dividing 0 by 0. The
-# result of the whole test is the **largest** of these errors: one wrong entry is enough to make a gradient wrong.
+# and it is 1 if just one of them is 0, or if their signs differ. The $10^{-8}$ keeps the formula from dividing 0 by 0.
+# The result of the whole test is the **largest** of these errors: one wrong entry is enough to make a gradient wrong.
 #
 # As a rule of thumb, in float64: below $10^{-6}$ the gradient is right; above $10^{-2}$ it is wrong; in between, look
 # closer.
@@ -719,7 +736,7 @@ for name, grad in {"right": right, "without 1/N": 5 * right, "without one-hot": 
 #
 # It is far too slow. It computes the loss twice for **each** parameter. The network of part 9 has 101,770 parameters,
 # so that would be 203,540 runs through the network for a single gradient. Backpropagation gets the same gradient for
-# about the price of three. The check is for small networks, before you trust the fast way.
+# about the price of three such runs. The check is for small networks, before you trust the fast way.
 #
 # </details>
 #
@@ -945,9 +962,9 @@ print("still right without relu'(z):", mlp.gradient_check(network_loss, params, 
 #
 # Imagine the loss as a landscape over the parameters. We stand somewhere on a slope, in thick fog. The gradient tells
 # us which way is up, at this very place. So we take a small step the other way, look again, and repeat: **gradient
-# descent**. With a parameter $p$, its gradient $g$ and the **learning rate** $lr$:
+# descent**. With a parameter $p$, its gradient $g$ and the **learning rate** $\text{lr}$:
 #
-# $$p \leftarrow p - lr \cdot g$$
+# $$p \leftarrow p - \text{lr} \cdot g$$
 #
 # How large is a good step? Take $f(p) = p^2$ with $g = 2p$, and start at $p = 1$:
 #
@@ -962,13 +979,14 @@ print("still right without relu'(z):", mlp.gradient_check(network_loss, params, 
 # across it. **Momentum** helps. Like a heavy ball, the parameters keep a share $m$ of their speed $v$, the
 # **velocity**:
 #
-# $$v \leftarrow m \cdot v + g \qquad\qquad p \leftarrow p - lr \cdot v$$
+# $$v \leftarrow m \cdot v + g \qquad\qquad p \leftarrow p - \text{lr} \cdot v$$
 #
 # Across the valley the gradient changes its sign with every step, and the velocities cancel. Along the valley it always
 # points the same way, and they add up. For a constant gradient, $v$ grows towards $g / (1 - m)$; with the usual
 # $m = 0.9$ that is a step ten times as long. At the start $v = 0$, and with $m = 0$ we are back at plain gradient
-# descent. Two numbers to follow along, with $lr = 0.1$, $m = 0.9$, $p = 1$, $v = 0$ and the gradient 2 in two steps:
-# first $v = 2$, $p = 0.8$; then $v = 0.9 \cdot 2 + 2 = 3.8$, $p = 0.42$. Note that $p$ moves by the **new** velocity.
+# descent. Two numbers to follow along, with $\text{lr} = 0.1$, $m = 0.9$, $p = 1$, $v = 0$ and the gradient 2 in two
+# steps: first $v = 2$, $p = 0.8$; then $v = 0.9 \cdot 2 + 2 = 3.8$, $p = 0.42$. Note that $p$ moves by the **new**
+# velocity.
 
 # %% [markdown]
 # ### Exercise 7: one step of gradient descent with momentum
@@ -1059,15 +1077,16 @@ plots.learning_rates(
     {
         "too small: 0.01": forty_losses(0.01),
         "right: 0.3": forty_losses(0.3),
-        "too large: 3": forty_losses(3.0),
+        "too large: 1.2": forty_losses(1.2),
     },
     xlabel="step",
 )
 
 # %% [markdown]
 # Learn to recognise these three shapes. A curve that falls slowly and steadily asks for a larger learning rate. A curve
-# that jumps up and down asks for a smaller one. In practice people try powers of ten (or of three), and take the
-# largest rate that still trains calmly.
+# that jumps up and down asks for a smaller one; here the first large steps even threw the network to a place from which
+# it hardly finds its way back. In practice people try powers of ten (or of three), and take the largest rate that still
+# trains calmly.
 #
 # **Common mistakes**
 #
@@ -1123,8 +1142,9 @@ plots.learning_rates(
 # all random numbers from `rng = np.random.default_rng(seed)` and `mlp.init_mlp(..., seed)`, so that the same seed gives
 # the same network again.
 #
-# The check trains your network on digits that are slightly moved and dimmed, with the ten classes renamed, and then
-# asks it about 1,000 digits that it has never seen. It wants 92 % of them. Training takes a few seconds.
+# The check trains your network on the 4,000 digits, each slightly moved and dimmed, and with the ten classes renamed
+# (so that nothing is gained by knowing MNIST by heart). Then it asks about 1,000 digits that the network has never
+# seen. It wants 92 % of them. Training takes a few seconds.
 
 
 # %% exercise="train_mlp" forbid=["llmcourse.models.mlp.train_mlp", "sklearn.neural_network.MLPClassifier"]
@@ -1168,32 +1188,24 @@ check("train_mlp")
 
 
 # %% tags=["explore"]
-def watch(losses, x, labels):
-    """Make a function for train_mlp that notes the loss on (x, labels) after each epoch."""
+def record_losses(sets):
+    """Make empty lists, and a function for train_mlp that notes the loss on each set of digits after each epoch."""
+    losses = {name: [] for name in sets}
 
     def note(epoch, params):
-        logits, _ = mlp.mlp_forward(params, x)
-        losses.append(mlp.softmax_cross_entropy(logits, labels)[0])
+        for name, (x, labels) in sets.items():
+            logits, _ = mlp.mlp_forward(params, x)
+            losses[name].append(mlp.softmax_cross_entropy(logits, labels)[0])
 
-    return note
-
-
-train_losses, test_losses = [], []
-note_train, note_test = watch(train_losses, x_train, y_train), watch(test_losses, x_test, y_test)
+    return losses, note
 
 
-def note_both(epoch, params):
-    note_train(epoch, params)
-    note_test(epoch, params)
-
-
-trained = mlp.train_mlp(x_train, y_train, seed=0, on_epoch=note_both)
+losses, note = record_losses({"training digits": (x_train, y_train), "test digits": (x_test, y_test)})
+trained = mlp.train_mlp(x_train, y_train, seed=0, on_epoch=note)
 predicted = mlp.predict(trained, x_test)
 accuracy = (predicted == y_test).mean()
 print(f"test accuracy >= 0.92: {accuracy >= 0.92}")
-plots.learning_curves(
-    {"training digits": train_losses, "test digits": test_losses}, title="The loss while the network learns"
-)
+plots.learning_curves(losses, title="The loss while the network learns")
 
 # %% [markdown]
 # From four of five to about nineteen of twenty. Where does it still go wrong? Each row below is a true digit, each
@@ -1213,35 +1225,26 @@ plots.digits(digits.x_test[wrong], y_test[wrong], predicted[wrong], title="Would
 # does this unit look for?
 
 # %% tags=["explore"]
-plots.weight_images(trained["W1"][:, :24], columns=8, title="What 24 of the 128 hidden units look for")
+moved = np.abs(trained["W1"] - mlp.init_mlp((784, 128, 10), seed=0)["W1"]).sum(axis=0)  # (128,)
+most = np.argsort(moved)[::-1][:24]
+plots.weight_images(trained["W1"][:, most], columns=8, title="The 24 hidden units whose weights have moved most")
 
 # %% [markdown]
-# Compare them with the ten means of part 2. No unit looks for a whole digit. Each looks for some strokes in some places
-# and against others, and the second layer puts these hints together. Towards the rim there is only the noise of the
-# beginning: those pixels are always 0, so their gradient $a_0^\top \delta_1$ is 0 and their weights never move.
+# Compare them with the ten means of part 2. These units do not look for whole digits, but for strokes in some places
+# and against strokes in others, and the second layer puts such hints together. Towards the rim there is only the noise
+# of the beginning: those pixels are always 0, so their gradient $a_0^\top \delta_1$ is 0 and their weights never move.
 #
 # ### Learning by heart
 #
 # What happens with only 100 digits? The same network has about a thousand parameters for each of them.
 
 # %% tags=["explore"]
-few_losses, unseen_losses = [], []
-note_few, note_unseen = watch(few_losses, x_train[:100], y_train[:100]), watch(unseen_losses, x_test, y_test)
-
-
-def note_few_and_unseen(epoch, params):
-    note_few(epoch, params)
-    note_unseen(epoch, params)
-
-
-memoriser = mlp.train_mlp(x_train[:100], y_train[:100], seed=0, epochs=40, on_epoch=note_few_and_unseen)
-print("all 100 training digits right:", bool((mlp.predict(memoriser, x_train[:100]) == y_train[:100]).all()))
-print(f"test accuracy below 0.8: {(mlp.predict(memoriser, x_test) == y_test).mean() < 0.8}")
-plots.learning_curves(
-    {"100 training digits": few_losses, "1,000 test digits": unseen_losses},
-    mark_lowest=True,
-    title="Overfitting: the training loss goes to zero, the test loss turns upward",
-)
+x_few, y_few = x_train[:100], y_train[:100]
+losses, note = record_losses({"100 training digits": (x_few, y_few), "1,000 test digits": (x_test, y_test)})
+memoriser = mlp.train_mlp(x_few, y_few, seed=0, epochs=40, on_epoch=note)
+print("all 100 training digits right:", (mlp.predict(memoriser, x_few) == y_few).all())
+print("test accuracy below 0.8:", (mlp.predict(memoriser, x_test) == y_test).mean() < 0.8)
+plots.learning_curves(losses, mark_lowest=True, title="Overfitting: the test loss turns upward")
 
 # %% [markdown]
 # The training loss goes to zero, and after a few epochs the test loss *rises*: the network becomes ever more certain,
@@ -1336,8 +1339,8 @@ print("parameters:", f"{model.count_params():,}")
 print("same logits as NumPy:", np.allclose(model.predict(x_test, verbose=0), logits, atol=1e-3))
 
 # %% [markdown]
-# Then we train a fresh one, with the same loss, the same optimizer and the same batches. `compile` and `fit` are your
-# `train_mlp`. (Keras draws its first weights a little differently, after Glorot & Bengio, 2010.)
+# Then we train a fresh one, with the same loss, the same optimizer and batches of the same size. `compile` and `fit`
+# are your `train_mlp`. (Keras draws its first weights a little differently, after Glorot & Bengio, 2010.)
 
 # %% tags=["explore"]
 model = mlp.build_mlp(128)
@@ -1346,7 +1349,7 @@ model.compile(
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
 )
-history = model.fit(x_train, y_train, batch_size=64, epochs=10, verbose=0)
+model.fit(x_train, y_train, batch_size=64, epochs=10, verbose=0)
 _, accuracy = model.evaluate(x_test, y_test, verbose=0)
 print(f"test accuracy >= 0.92: {accuracy >= 0.92}")
 
@@ -1366,7 +1369,8 @@ print(f"test accuracy >= 0.92: {accuracy >= 0.92}")
 #   $\delta_l = (\delta_{l+1} W_{l+1}^\top) \odot g'(z_l)$. The gradients are $a_{l-1}^\top \delta_l$ and the sum of
 #   $\delta_l$ over the samples.
 # - Every gradient has the shape of its array. Test it against central differences before you trust it.
-# - Training: shuffle, forward, loss, backward, step, again. $v \leftarrow m v + g$, then $p \leftarrow p - lr \cdot v$.
+# - Training: shuffle, forward, loss, backward, step, again. $v \leftarrow m v + g$, then
+#   $p \leftarrow p - \text{lr} \cdot v$.
 # - The training loss cannot show overfitting. Held-out data can.
 #
 # `check.progress()` shows your points. In the next lesson the network learns to look at images as images: so far, you

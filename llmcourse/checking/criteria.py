@@ -1,5 +1,7 @@
 """What a lesson declares: criteria with points and hints, and mutants, wrong answers that a criterion must catch."""
 
+import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 from llmcourse.checking.student import Student
 
 _registry: list[Any] | None = None
+_one_file_at_a_time = threading.RLock()  # the grader loads lessons from several threads
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ def criterion(
         hidden: runs only in the grader.
         slow: trains something; allowed 120 seconds instead of 10.
     """
-    if points <= 0:
-        raise ValueError(f"points must be more than 0. Received: {points}.")
+    if not 0 < points < math.inf:  # also not NaN
+        raise ValueError(f"points must be more than 0 and finite. Received: {points}.")
     if isinstance(hints, str):
         raise TypeError("hints must be a list of strings. Received: one string.")
 
@@ -123,15 +126,16 @@ def _register(item: Criterion | Mutant) -> None:
 def _run(path: Path, kind: type) -> list[Any]:
     """Run a declaration file and collect what it registers."""
     global _registry
-    previous, _registry = _registry, []
-    try:
-        source = path.read_text(encoding="utf-8")
-        exec(compile(source, str(path), "exec"), {"__name__": f"llmcourse.lessons.{path.parent.name}.{path.stem}"})
-        found = [item for item in _registry if isinstance(item, kind)]
-    except Exception as error:
-        raise ValueError(f"{path} must run without an error. Received: {type(error).__name__}: {error}") from error
-    finally:
-        _registry = previous
+    with _one_file_at_a_time:
+        previous, _registry = _registry, []
+        try:
+            source = path.read_text(encoding="utf-8")
+            exec(compile(source, str(path), "exec"), {"__name__": f"llmcourse.lessons.{path.parent.name}.{path.stem}"})
+            found = [item for item in _registry if isinstance(item, kind)]
+        except Exception as error:
+            raise ValueError(f"{path} must run without an error. Received: {type(error).__name__}: {error}") from error
+        finally:
+            _registry = previous
     if not found:
         raise ValueError(f"{path} must declare at least one {kind.__name__.lower()}. Received: none.")
     return found

@@ -56,7 +56,7 @@ class Host:
                 exec(compile(request["source"], "<check>", "exec"), self._helpers)
                 reply = {"value": None}
             elif request["do"] == "execute":
-                execute(request["source"], self.namespace, request["name"])
+                self.execute(request["source"], request["name"])
                 reply = {"value": None}
             else:
                 reply = self._call(request, entered)
@@ -64,8 +64,12 @@ class Host:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # also SystemExit and GeneratorExit: nothing of the learner's gets past here
-            raised = [describe_type(error).split(".")[-1], str(error), self._line(error)]
+            raised = [type(error).__name__, _message(error), self._line(error)]
             return encode({"raised": raised, "entered": sorted(entered)})
+
+    def execute(self, source: str, name: str) -> None:
+        """Run a cell."""
+        execute(source, self.namespace, name)
 
     def _call(self, request: dict, entered: set[str]) -> dict[str, Any]:
         function = self._find(request)
@@ -121,6 +125,14 @@ class Host:
                 found = f"line {step.tb_lineno} of {step.tb_frame.f_code.co_name}: {source}"
             step = step.tb_next
         return found
+
+
+def _message(error: BaseException) -> str:
+    """Give an error's own words; a learner's class may fail to say any."""
+    try:
+        return str(error)[:2000]
+    except Exception as second:
+        return f"(its message cannot be shown: {type(second).__name__})"
 
 
 def execute(source: str, namespace: dict[str, Any], name: str) -> None:

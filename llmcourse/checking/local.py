@@ -28,10 +28,11 @@ class LocalConnection:
 
     Args:
         namespace: the notebook's names.
+        host: the class that finds and calls the learner's functions.
     """
 
-    def __init__(self, namespace: dict[str, Any]):
-        self._host = Host(namespace)
+    def __init__(self, namespace: dict[str, Any], host: type[Host] = Host):
+        self._host = host(namespace)
 
     def request(self, message: bytes, serve: Callable[[bytes], bytes], seconds: float) -> bytes:
         """Answer a request within a time limit (where the system has timers; elsewhere without)."""

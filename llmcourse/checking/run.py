@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def run_exercise(
     if entered:
         required = "write this one yourself"
         received = f"your code calls {', '.join(sorted(entered))}"
-        outcomes = [failed_outcome(item, "failed", required, received) for item in chosen]
+        outcomes = [replace(failed_outcome(item, "failed", required, received), hints=()) for item in chosen]
     return outcomes
 
 
@@ -95,7 +95,7 @@ def run_criterion(lesson_id: str, item: Criterion, student: Student, seed: str) 
     except ConnectionLostError:
         raise
     except Exception as error:  # a value that the criterion could not even compare
-        received = f"{show(student._last_value)} ({type(error).__name__}: {error})"
+        received = f"{_shown(student._last_value)} ({type(error).__name__}: {error})"
         return failed_outcome(item, "failed", item.requirement or item.title, received)
     return Outcome(item.name, item.title, item.points, item.points, item.requirement)
 
@@ -108,6 +108,20 @@ def criterion_rng(seed: str, lesson_id: str, item: Criterion) -> np.random.Gener
 
 def failed_outcome(item: Criterion, status: str, required: str, received: Any) -> Outcome:
     """Make the outcome of a criterion that is not met."""
+    required, received = readable(required), readable(str(received))
     return Outcome(
-        item.name, item.title, 0, item.points, item.requirement, required, str(received), item.hints, status=status
+        item.name, item.title, 0, item.points, item.requirement, required, received, item.hints, status=status
     )
+
+
+def readable(text: str, limit: int = 2000) -> str:
+    """Shorten a text of unknown origin and escape what a terminal or a file could stumble over."""
+    kept = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in kept)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return show(value)
+    except Exception:  # such as text with code points that do not exist
+        return f"a {type(value).__name__} that cannot be shown"

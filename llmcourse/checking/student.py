@@ -80,7 +80,7 @@ class Student:
         reply = decode(self._connection.request(message, self._serve, self._seconds), self._resolve)
         if not isinstance(reply, dict):
             raise NotPlainError("The reply must be a dict.")
-        self._entered.update(str(name) for name in reply.get("entered", []))
+        self._entered.update(name for name in self._watch if name in reply.get("entered", []))
         if "raised" in reply:
             raise StudentError(*(str(part)[:2000] for part in reply["raised"]))
         return reply
@@ -98,11 +98,11 @@ class Student:
 
     def _serve(self, message: bytes) -> bytes:
         """Answer a call of the learner's code to one of the criterion's functions."""
-        call = decode(message, self._resolve)
         self._callbacks_left -= 1
         if self._callbacks_left < 0:
             return encode({"error": f"A function may be called at most {MAX_CALLBACKS:,} times in one check."})
         try:
+            call = decode(message, self._resolve)
             function = self._callbacks[call["callback"]]
             return encode({"value": function(*call["args"], **call["kwargs"])}, self._refer)
         except Exception as error:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-MAX_BYTES = 512 * 2**20
+MAX_BYTES = 256 * 2**20
+MAX_HEADER = 16 * 2**20  # JSON takes many times its size in memory once it is read
 MAX_DEPTH = 24
 MAX_ITEMS = 500_000
 PLAIN_KINDS = "biufcU"  # bool, integers, floats, complex, text: the array types that need no pickle
@@ -49,6 +50,10 @@ def encode(value: Any, refer: Callable[[Any], Reference | None] = lambda value: 
     writer = _Writer(refer)
     tree = writer.write(value, 0)
     header = json.dumps({"tree": tree, "sizes": [len(blob) for blob in writer.blobs]}).encode()
+    if len(header) > MAX_HEADER:
+        raise NotPlainError(
+            f"Text and lists must be smaller than {MAX_HEADER >> 20} MB. Received: {len(header) >> 20} MB."
+        )
     if len(header) + writer.bytes > MAX_BYTES:
         raise NotPlainError(f"A value must be smaller than {MAX_BYTES >> 20} MB. Received: {writer.bytes >> 20} MB.")
     return b"".join([len(header).to_bytes(8, "little"), header, *writer.blobs])
@@ -68,6 +73,8 @@ def decode(message: bytes, resolve: Callable[[Reference], Any] = lambda referenc
         if len(message) > MAX_BYTES + 8:
             raise NotPlainError(f"A message must be smaller than {MAX_BYTES >> 20} MB.")
         start = 8 + int.from_bytes(message[:8], "little")
+        if start > MAX_HEADER + 8:
+            raise NotPlainError(f"A message must have less than {MAX_HEADER >> 20} MB of JSON.")
         header = json.loads(message[8:start])
         blobs, view = [], memoryview(message)
         for size in header["sizes"]:
@@ -173,6 +180,8 @@ def _read_array(blob: memoryview) -> Any:
     if math.prod(shape) * dtype.itemsize != len(blob) - stream.tell() or min(shape, default=0) < 0:
         raise NotPlainError(f"An array of shape {shape} must come with all its bytes.")
     array = np.frombuffer(blob, dtype, offset=stream.tell()) if math.prod(shape) else np.empty(0, dtype)
+    if dtype.kind == "b":
+        array = array.view(np.uint8) != 0  # a byte other than 0 and 1 would be neither True nor False
     array = array.reshape(shape, order="F" if fortran_order else "C").copy()
     return array if shape else array[()]  # a zero-dimensional array comes back as a NumPy scalar
 

@@ -147,7 +147,13 @@ def _made(folder: str, name: str) -> str:
 
 def _environment(ipython_folder: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if key not in _UNSET}
-    return kept | {"PYTHONHASHSEED": "0", "LLMCOURSE_PROGRESS": "off", "IPYTHONDIR": ipython_folder}
+    return kept | {
+        "PYTHONHASHSEED": "0",
+        "LLMCOURSE_PROGRESS": "off",
+        "IPYTHONDIR": ipython_folder,
+        # On small matrices a second thread brings nothing, and on a busy machine it costs ten times the time.
+        "OPENBLAS_NUM_THREADS": "1",
+    }
 
 
 def _failure(name: str, running: list[NotebookNode], reason: str, traceback: str = "") -> ExecutionError:

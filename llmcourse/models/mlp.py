@@ -5,7 +5,7 @@ The network of the lesson `mlp`, for any number of layers l = 1 ... L. The layer
     params   {"W1": (D, U), "b1": (U,), ..., "WL": (U, C), "bL": (C,)}
     cache    {"a0": (N, D), "z1": (N, U), "a1": (N, U), ..., "zL": (N, C)}
 
-    z^l = a^(l-1) W^l + b^l;   a^0 = x;   a^l = relu(z^l) for l < L;   z^L are the logits
+    z_l = a_(l-1) W_l + b_l;   a_0 = x;   a_l = relu(z_l) for l < L;   z_L are the logits
 """
 
 from collections.abc import Callable, Sequence
@@ -209,7 +209,7 @@ def mlp_forward(params: Params, x: np.ndarray) -> tuple[np.ndarray, Params]:
 def mlp_backward(params: Params, cache: Params, grad_logits: np.ndarray) -> Params:
     """Compute the gradient of every parameter by the recursion of deltas.
 
-    delta^l, the derivative of the loss by z^l, starts at the logits and moves one layer back at a time, so that each
+    delta_l, the derivative of the loss by z_l, starts at the logits and moves one layer back at a time, so that each
     factor of the chain rule is computed once.
 
     Args:
@@ -224,12 +224,12 @@ def mlp_backward(params: Params, cache: Params, grad_logits: np.ndarray) -> Para
     """
     layers = len(params) // 2
     grads = {}
-    delta = grad_logits  # delta^L, (N, C)
+    delta = grad_logits  # delta_L, (N, C)
     for layer in range(layers, 0, -1):
         grads[f"W{layer}"] = cache[f"a{layer - 1}"].T @ delta
         grads[f"b{layer}"] = delta.sum(axis=0)
         if layer > 1:
-            delta = relu_backward(delta @ params[f"W{layer}"].T, cache[f"z{layer - 1}"])  # delta^(layer-1)
+            delta = relu_backward(delta @ params[f"W{layer}"].T, cache[f"z{layer - 1}"])  # delta_(layer-1)
     return grads
 
 

@@ -80,7 +80,7 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str] | None = Non
         axes.tick_params(axis="x", rotation=25)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(cells, ax=axes, format=lambda share, _: f"{share:.0%}", pad=0.02, aspect=25)
+    bar = figure.colorbar(cells, ax=axes, format=lambda share, _: f"{share:.1%}", pad=0.02, aspect=25)
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
     return Picture(figure, _describe_confusions(matrix, names, accuracy))
