@@ -31,7 +31,7 @@ test: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/llmcourse build --check
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist worksteal
 	$(BIN)/pytest -n 2 --dist loadfile --nbval notebooks/solutions -p no:cacheprovider
 
 quick: $(VENV)/.dev
@@ -40,7 +40,7 @@ quick: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/llmcourse build --check
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(if $(LESSON),--lesson $(LESSON))
+	$(BIN)/pytest -n 2 --dist worksteal $(if $(LESSON),--lesson $(LESSON),-m "not slow")
 
 lab: $(VENV)/.course
 	LLMCOURSE_PROGRESS= $(BIN)/llmcourse start work

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -113,7 +114,10 @@ def grade(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all results here.", show_default=False)
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="How many notebooks at a time (by default one for each core).")] = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many notebooks at a time; by default one for each core.", show_default=False),
+    ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that one submission may take.")] = 600,
     isolation: Annotated[str, typer.Option(help="How far the learners' code is walled off: basic.")] = "basic",
     lessons: LessonsOption = None,
@@ -136,8 +140,8 @@ def grade(
     submissions = find_submissions(paths, known, lesson)
     if not submissions:
         raise ValueError(f"Notebooks are required. Received: no .ipynb file in {', '.join(map(str, paths))}.")
-    seed, jobs = class_seed(seed_file), jobs or available_cores()
     sheet = results.Sheet(json_file, [submission.path for submission in submissions])
+    seed, jobs = class_seed(seed_file), jobs or available_cores()
     with _bar() as bar:
         task = bar.add_task("Grading", total=len(submissions))
 
@@ -145,21 +149,31 @@ def grade(
             sheet.add(row)
             bar.advance(task)
 
-        rows = grade_class(
-            submissions,
-            seed,
-            jobs=jobs,
-            threads=max(1, available_cores() // jobs),
-            limits=Limits(seconds=timeout),
-            isolation=isolation,
-            lessons=lessons,
-            done=done,
-        )
-    out.print(results.table(rows))
-    out.print(f"Isolation {ISOLATION[isolation]}.", style="dim")
-    if json_file:
-        out.print(f"Results: {json_file}")
-    raise typer.Exit(int(any(row.status != "ok" for row in rows)))
+        stopped = False
+        try:
+            grade_class(
+                submissions,
+                seed,
+                jobs=jobs,
+                threads=max(1, available_cores() // jobs),
+                limits=Limits(seconds=timeout),
+                isolation=isolation,
+                lessons=lessons,
+                done=done,
+            )
+        except KeyboardInterrupt:
+            stopped = True
+        sheet.close()
+    out.print(results.table(sheet.rows))
+    out.print(f"Isolation {ISOLATION[isolation]}.", style="dim", highlight=False)
+    if json_file and not sheet.error:
+        out.print(f"Results: {json_file}", markup=False)
+    if sheet.error:
+        errors.print(f"Error: {sheet.error}", markup=False)
+    if stopped:
+        errors.print(f"Stopped after {len(sheet.rows)} of {len(submissions)}.")
+        raise typer.Exit(130)
+    raise typer.Exit(int(bool(sheet.error) or any(row.status != "ok" for row in sheet.rows)))
 
 
 @app.command()
@@ -173,8 +187,8 @@ def release(
     from llmcourse.classroom.release import write_course
 
     for path in write_course([load_lesson(name, lessons) for name in chosen], folder):
-        out.print(f"Wrote {path}")
-    out.print(f"Next: cd {folder} && nbgrader generate_assignment {chosen[0]}")
+        out.print(f"Wrote {path}", markup=False)
+    out.print(f"Next, in {folder}: nbgrader generate_assignment {' or '.join(chosen)}", markup=False)
 
 
 @app.command()
@@ -239,7 +253,7 @@ def run() -> None:
     try:
         app()
     except (ValueError, OSError, RuntimeError) as error:
-        errors.print(f"[red]Error:[/] {error}")
+        errors.print("[red]Error:[/] " + escape(str(error)), soft_wrap=True)
         raise SystemExit(2) from None
 
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from llmcourse.checking.lessons import Lesson
 from llmcourse.checking.report import Result
@@ -91,7 +92,8 @@ def check_answers(lesson: Lesson, step: Step) -> list[Judged]:
         return Judged(answer, result, caught(answer, list(graded.outcomes)))
 
     judged = []
-    with Sandbox(threads=1) as sandbox, ThreadPoolExecutor(jobs) as pool:
+    # One thread each: on small matrices a second one costs more than it brings, and the workers have the cores.
+    with threadpool_limits(1), Sandbox(threads=1) as sandbox, ThreadPoolExecutor(jobs) as pool:
         for count, row in enumerate(pool.map(judge, answers), start=1):
             own = sum(outcome.points for outcome in checker.check(row.answer))
             judged.append(replace(row, notebook_points=own))

@@ -1,5 +1,6 @@
 """The checks of every lesson are tested too: right answers pass, empty ones earn nothing, faults are caught."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -15,46 +16,57 @@ EXERCISES = [(name, exercise) for name in LESSONS for exercise in load_lesson(na
 SEEDS, SLOW_SEEDS = 20, 2
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def checker(lesson_id):
     return AnswerChecker(load_lesson(lesson_id))
 
 
 def judge(lesson_id, answer, seed=PUBLIC_SEED, slow=True):
     tool = checker(lesson_id)
-    chosen = tool if slow else _without_slow(lesson_id)
-    return chosen.check(answer, seed)
+    whole = tool.lesson
+    if not slow:
+        quick = {id: tuple(item for item in group if not item.slow) for id, group in whole.criteria.items()}
+        tool.lesson = replace(whole, criteria=quick)
+    try:
+        return tool.check(answer, seed)
+    finally:
+        tool.lesson = whole
 
 
-@lru_cache(maxsize=2)
-def _without_slow(lesson_id):
-    """Make a checker of the quick criteria only, sharing the reference's names."""
-    import copy
-    from dataclasses import replace
-
-    tool = copy.copy(checker(lesson_id))
-    quick = {id: tuple(item for item in group if not item.slow) for id, group in tool.lesson.criteria.items()}
-    tool.lesson = replace(tool.lesson, criteria=quick)
-    return tool
+def reference(lesson_id, exercise):
+    return Answer("reference", exercise, load_lesson(lesson_id).exercises[exercise].solution)
 
 
-def complain(outcomes):
-    return "; ".join(
+def require_passed(lesson_id, exercise, seed, slow):
+    outcomes = judge(lesson_id, reference(lesson_id, exercise), f"test {seed}", slow)
+    failed = [
         f"{item.name}: required {item.required}, received {item.received}" for item in outcomes if not item.passed
-    )
+    ]
+    assert not failed, f"seed {seed}: {'; '.join(failed)}"
 
 
 def params(rows, label):
-    return [pytest.param(*row, id=f"{row[0]}-{label(row)}") for row in rows]
+    """Name each case after its lesson; answers to exercises that train something are slow."""
+    return [pytest.param(*row, id=f"{row[0]}-{label(row)}", marks=_marks(row)) for row in rows]
+
+
+def _marks(row):
+    lesson_id, case = row
+    trains = any(item.slow for item in load_lesson(lesson_id).criteria[getattr(case, "exercise", case)])
+    return [pytest.mark.slow] if trains and getattr(case, "kind", "") == "mutant" else []
 
 
 @pytest.mark.parametrize(("lesson_id", "exercise"), params(EXERCISES, lambda row: row[1]))
+def test_the_reference_passes(lesson_id, exercise):
+    for seed in range(3):
+        require_passed(lesson_id, exercise, seed, slow=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lesson_id", "exercise"), params(EXERCISES, lambda row: row[1]))
 def test_the_reference_passes_under_every_seed(lesson_id, exercise):
-    lesson = load_lesson(lesson_id)
-    reference = Answer("reference", exercise, lesson.exercises[exercise].solution)
     for seed in range(SEEDS):
-        outcomes = judge(lesson_id, reference, f"test {seed}", slow=seed < SLOW_SEEDS)
-        assert caught(reference, outcomes), f"seed {seed}: {complain(outcomes)}"
+        require_passed(lesson_id, exercise, seed, slow=seed < SLOW_SEEDS)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def encode(value: Any, refer: Callable[[Any], Reference | None] = lambda value: 
             f"Text and lists must be smaller than {MAX_HEADER >> 20} MB. Received: {len(header) >> 20} MB."
         )
     if len(header) + writer.bytes > MAX_BYTES:
-        raise NotPlainError(f"A value must be smaller than {MAX_BYTES >> 20} MB. Received: {writer.bytes >> 20} MB.")
+        raise _too_large(writer.bytes)
     return b"".join([len(header).to_bytes(8, "little"), header, *writer.blobs])
 
 
@@ -87,6 +87,10 @@ def decode(message: bytes, resolve: Callable[[Reference], Any] = lambda referenc
         raise
     except Exception as error:  # NumPy's header reader alone has half a dozen kinds
         raise NotPlainError(f"A message must be written by `encode`. Received: {len(message)} other bytes.") from error
+
+
+def _too_large(size: int) -> NotPlainError:
+    return NotPlainError(f"A value must be smaller than {MAX_BYTES >> 20} MB. Received: {size >> 20} MB.")
 
 
 class _Writer:
@@ -133,6 +137,8 @@ class _Writer:
             array = array.astype(np.float32)
         if array.dtype.kind not in PLAIN_KINDS:
             raise NotPlainError(f"An array must hold numbers, booleans or text. Received: dtype {array.dtype}.")
+        if self.bytes + array.nbytes > MAX_BYTES:  # before it is copied
+            raise _too_large(self.bytes + array.nbytes)
         stream = io.BytesIO()
         np.lib.format.write_array(stream, array, allow_pickle=False)
         self.blobs.append(stream.getvalue())

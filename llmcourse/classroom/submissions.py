@@ -1,18 +1,17 @@
-"""Find the notebooks of a class and read each as a list of steps to run, however damaged it is."""
+"""Find the notebooks of a class, and read what counts from each file, however damaged it is."""
 
-import ast
 import json
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmcourse.checking.lessons import Cell, Lesson
-
-MAX_BYTES = 300 * 2**20
+MAX_BYTES, MAX_CODE = 300 * 2**20, 2 * 2**20  # of the file, and of what its code cells hold
+MAX_ITEMS = 10_000_000  # of the JSON; each takes some 64 bytes once it is read
 _NUMBER = re.compile(r"^\d+_")
-_CHECK = re.compile(r"check\(\s*[\"'](\w+)[\"']\s*\)\s*")
 
 
 class InvalidSubmissionError(ValueError):
@@ -21,101 +20,129 @@ class InvalidSubmissionError(ValueError):
 
 @dataclass(frozen=True)
 class Submission:
-    """A notebook file with the names of its student and its lesson; the lesson is "" where nothing tells it."""
+    """A notebook file with the names of its student and its lesson; the lesson is "" where nothing tells it.
+
+    `named`: the teacher named the file itself, and not a folder that holds it.
+    """
 
     student: str
     lesson: str
     path: Path
+    named: bool = False
 
 
 @dataclass(frozen=True)
-class Step:
-    """One cell to run: `exercise` names the exercise that it answers, if it answers one."""
+class CodeCell:
+    """A code cell as its file holds it; what is not of the right type counts as absent."""
 
     source: str
-    name: str
-    exercise: str | None = None
+    metadata: dict[str, Any]
+    id: str = ""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """List the cell's tags."""
+        tags = self.metadata.get("tags")
+        return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+
+    def about(self, owner: str, key: str) -> str:
+        """Read a text such as metadata["nbgrader"]["grade_id"]; "" where there is none."""
+        inner = self.metadata.get(owner)
+        text = inner.get(key) if isinstance(inner, dict) else None
+        return text if isinstance(text, str) else ""
 
 
 @dataclass(frozen=True)
-class Script:
-    """What a notebook comes to: the steps in order, and remarks on what had to be guessed or was missing."""
+class NotebookFile:
+    """The code cells of a notebook, and the lesson that its own metadata name, "" where they name none."""
 
-    steps: tuple[Step, ...]
-    remarks: tuple[str, ...] = ()
-
-    def without(self, skipped: Iterable[int]) -> Iterator[tuple[int, Step]]:
-        """Yield the steps with their numbers, but for the skipped ones."""
-        left_out = set(skipped)
-        return ((number, step) for number, step in enumerate(self.steps) if number not in left_out)
+    cells: tuple[CodeCell, ...]
+    lesson: str = ""
 
 
 def find_submissions(paths: Iterable[Path], known: Iterable[str], lesson: str | None = None) -> list[Submission]:
-    """List the notebooks under some paths.
+    """List the notebooks under some paths, each once.
+
+    A folder that cannot be read becomes a submission, too, so that it gets a row that says so.
 
     Args:
         paths: a notebook, a folder of `<student>__<lesson>.ipynb`, or nbgrader's
-        `submitted/<student>/<lesson>/*.ipynb`. known: ids of the lessons there are.
+            `submitted/<student>/<lesson>/*.ipynb`.
+        known: ids of the lessons there are.
         lesson: taken for every notebook, whatever its name says.
 
     Raises:
-        FileNotFoundError, PermissionError: a path is missing, or cannot be read.
+        FileNotFoundError: a path is missing.
+        PermissionError: a folder that was named cannot be read.
     """
-    found = []
+    found: dict[str, Submission] = {}
     lessons = set(known)
     for root in paths:
         for path in _notebooks(root):
             student, named = _names(root, path, lessons)
-            found.append(Submission(student, lesson or named, path))
-    return found
+            found.setdefault(_absolute(path), Submission(student, lesson or named, path, path == root))
+    return list(found.values())
 
 
-def _notebooks(root: Path) -> list[Path]:
+def _notebooks(root: Path) -> Iterator[Path]:
     if not root.exists():
         raise FileNotFoundError(
             f"A notebook or a folder of notebooks is required. Received: {root}, which does not exist."
         )
-    if root.is_file():
-        return [root]
-    try:
-        next(root.iterdir(), None)
-    except PermissionError:
-        raise PermissionError(f"A folder that you may read is required. Received: {root}.") from None
-    return sorted(
-        path
-        for path in root.rglob("*.ipynb")
-        if not any(part.startswith(".") for part in path.parts[len(root.parts) :])
-    )
+    if not root.is_dir():
+        yield root
+        return
+    closed: list[OSError] = []
+    for folder, inner, names in os.walk(root, onerror=closed.append):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in sorted(names):
+            if name.endswith(".ipynb") and not name.startswith("."):
+                yield Path(folder, name)
+    for error in closed:
+        if Path(error.filename) == root:
+            raise PermissionError(f"A folder that you may read is required. Received: {root} ({error.strerror}).")
+        yield Path(error.filename)
 
 
 def _names(root: Path, path: Path, known: set[str]) -> tuple[str, str]:
     """Tell student and lesson from a notebook's place and name."""
+    if path.is_dir():  # it cannot be read; that it is the lesson's or the student's shows in its name alone
+        return (path.parent.name, path.name) if path.name in known else (path.name, "")
     stem = path.stem
     if "__" in stem:
         student, _, lesson = stem.rpartition("__")
         return student, _NUMBER.sub("", lesson)
     own = _NUMBER.sub("", stem)
-    folders = path.resolve().parts[:-1]
-    if root.is_dir() and len(folders) >= 2 and len(path.relative_to(root).parts) >= 2:
-        lesson = folders[-1] if folders[-1] in known or own not in known else own
-        return folders[-2], lesson
+    above = Path(_absolute(path)).parts[:-1]
+    deep = len(path.relative_to(root).parts) if root.is_dir() else 0
+    if deep >= 2 and len(above) >= 2:
+        lesson = above[-1] if above[-1] in known or own not in known else own
+        return above[-2], lesson
     return stem, own if own in known else ""
 
 
-def read_cells(path: Path) -> list[dict[str, Any]]:
-    """Read the code cells of a notebook file as {"source": text, "metadata": dict}, and nothing that outputs hold.
+def _absolute(path: Path) -> str:
+    return os.path.normpath(path.absolute())  # follows no links: names are what the teacher sees
+
+
+def read_notebook(path: Path, *, follow_link: bool = False) -> NotebookFile:
+    """Read a notebook file, and nothing that its outputs hold.
+
+    Args:
+        path: the file.
+        follow_link: read what a symbolic link points to; a learner's link could point to another's work.
 
     Raises:
         InvalidSubmissionError: the file cannot be read, is no JSON, or no notebook of format 4.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InvalidSubmissionError(f"a notebook may have {MAX_BYTES >> 20} MB. Received: {size >> 20} MB.")
-        content = json.loads(path.read_bytes())
+        content = json.loads(_read(path, follow_link))
     except OSError as error:
-        raise InvalidSubmissionError(f"the file cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
+        what = "folder" if path.is_dir() else "file"
+        raise InvalidSubmissionError(f"the {what} cannot be read: {error.strerror or error}.") from None
+    except RecursionError:
+        raise InvalidSubmissionError("a notebook is a JSON file. Received: one that is nested too deeply.") from None
+    except ValueError as error:
         raise InvalidSubmissionError(f"a notebook is a JSON file. Received: something else ({error}).") from None
     if not isinstance(content, dict) or "nbformat" not in content:
         raise InvalidSubmissionError("a notebook has cells and the number of its format. Received: other JSON.")
@@ -123,138 +150,41 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
         raise InvalidSubmissionError(f"notebook format 4 is required. Received: format {content['nbformat']!r:.20}.")
     if not isinstance(content.get("cells"), list):
         raise InvalidSubmissionError("a notebook has a list of cells. Received: none.")
-    return [
-        _plain_cell(cell) for cell in content["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"
-    ]
+    cells = [cell for cell in content["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+    found = tuple(map(_code_cell, cells))
+    size = sum(len(cell.source.encode("utf-8", "surrogatepass")) for cell in found)
+    if size > MAX_CODE:
+        raise InvalidSubmissionError(f"a notebook may have {MAX_CODE >> 20} MB of code. Received: {size >> 20} MB.")
+    whole = CodeCell("", _dict(content.get("metadata")))
+    return NotebookFile(found, whole.about("llmcourse", "lesson"))
 
 
-def _plain_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    source, metadata = cell.get("source", ""), cell.get("metadata")
+def _read(path: Path, follow_link: bool) -> bytes:
+    if path.is_symlink() and not follow_link:
+        raise InvalidSubmissionError("a notebook is a file of its own. Received: a symbolic link.")
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
+        raise InvalidSubmissionError("a notebook is a file. Received: a pipe, a device or a socket.")
+    if about.st_size > MAX_BYTES:
+        raise InvalidSubmissionError(
+            f"a notebook may have {MAX_BYTES >> 20} MB; clear its outputs. Received: {about.st_size >> 20} MB."
+        )
+    raw = path.read_bytes()
+    items = raw.count(b",") + raw.count(b"[") + raw.count(b"{")
+    if items > MAX_ITEMS:
+        raise InvalidSubmissionError(
+            f"a notebook may have {MAX_ITEMS:,} entries; clear its outputs. Received: up to {items:,}."
+        )
+    return raw
+
+
+def _code_cell(cell: dict[str, Any]) -> CodeCell:
+    source, id = cell.get("source", ""), cell.get("id")
     if isinstance(source, list):
         source = "".join(part for part in source if isinstance(part, str))
-    return {
-        "source": source if isinstance(source, str) else "",
-        "metadata": metadata if isinstance(metadata, dict) else {},
-        "id": cell.get("id"),
-    }
+    text = source if isinstance(source, str) else ""
+    return CodeCell(text, _dict(cell.get("metadata")), id if isinstance(id, str) else "")
 
 
-def lesson_in_metadata(path: Path) -> str:
-    """Read the lesson's id from a notebook's own metadata; "" where it does not say."""
-    try:
-        named = json.loads(path.read_bytes())["metadata"]["llmcourse"]["lesson"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
-    return named if isinstance(named, str) else ""
-
-
-def read_script(lesson: Lesson, cells: list[dict[str, Any]]) -> Script:
-    """Match the cells of a submission with the lesson's and list what to run, in the submission's order.
-
-    An answer is found by the exercise's id in the metadata, then by the names that it defines, then by its position.
-    Check cells and demonstrations are left out. Cells that the release gave and that are missing come first, from the
-    release.
-    """
-    roles = [_role(lesson, cell) for cell in cells]
-    remarks = []
-    for role, cell in zip(roles, cells, strict=True):
-        if role.exercise is None and not role.left_out:
-            role.exercise = _by_names(lesson, cell["source"], {other.exercise for other in roles})
-            if role.exercise:
-                remarks.append(f"{role.exercise} was found by the names that it defines")
-    remarks += _by_position(lesson, cells, roles)
-    given = [cell for cell in lesson.cells if _is_given(cell)]
-    present = {_squeeze(cell["source"]) for cell in cells} | {cell["id"] for cell in cells}
-    absent = [cell for cell in given if _squeeze(cell.source) not in present and cell.id not in present]
-    remarks += [f"the given cell {cell.id} was missing and was taken from the release" for cell in absent]
-    answered = [role.exercise for role in roles if role.exercise]
-    remarks += [f"{id} was not found" for id in lesson.exercises if id not in answered]
-    remarks += [
-        f"{id} was found {answered.count(id)} times; all run in order"
-        for id in dict.fromkeys(answered)
-        if answered.count(id) > 1
-    ]
-    steps = [Step(cell.source, f"<{cell.id}>") for cell in absent]
-    for number, (role, cell) in enumerate(zip(roles, cells, strict=True), start=1):
-        if not role.left_out:
-            steps.append(Step(plain_python(cell["source"]), f"<cell {number}>", role.exercise))
-    return Script(tuple(steps), tuple(remarks))
-
-
-@dataclass
-class _Role:
-    exercise: str | None = None
-    left_out: bool = False
-
-
-def _role(lesson: Lesson, cell: dict[str, Any]) -> _Role:
-    """Tell what a cell is for from its metadata or from text that the release holds word for word."""
-    own = cell["metadata"].get("llmcourse")
-    own = own if isinstance(own, dict) else {}
-    grader = cell["metadata"].get("nbgrader")
-    grade_id = grader.get("grade_id") if isinstance(grader, dict) else None
-    tags = cell["metadata"].get("tags")
-    release = {_squeeze(other.source): other for other in lesson.cells if other.kind == "code"}
-    same = release.get(_squeeze(cell["source"]))
-    called = _CHECK.fullmatch(cell["source"].strip())
-    if (
-        own.get("check") in lesson.exercises
-        or str(grade_id).endswith("-check")
-        or (called and called[1] in lesson.exercises)
-        or (isinstance(tags, list) and "explore" in tags)
-        or (same and "explore" in same.tags)
-    ):
-        return _Role(left_out=True)
-    for id in lesson.exercises:
-        if own.get("exercise") == id or grade_id == f"{lesson.id}-{id}" or cell["id"] == f"{lesson.id}-{id}":
-            return _Role(exercise=id)
-    return _Role()
-
-
-def _by_names(lesson: Lesson, source: str, taken: set[str | None]) -> str | None:
-    try:
-        body = ast.parse(plain_python(source)).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    for id, task in lesson.exercises.items():
-        if id not in taken and defined & set(task.names):
-            return id
-    return None
-
-
-def _by_position(lesson: Lesson, cells: list[dict[str, Any]], roles: list[_Role]) -> list[str]:
-    """Give exercises that are still open the cells at their places, where no cell was added or removed."""
-    release = [cell for cell in lesson.cells if cell.kind == "code"]
-    if len(release) != len(cells):
-        return []
-    remarks, answered = [], {role.exercise for role in roles}
-    for ours, role in zip(release, roles, strict=True):
-        if ours.exercise and ours.exercise not in answered and role.exercise is None and not role.left_out:
-            role.exercise = ours.exercise
-            remarks.append(f"{ours.exercise} was found by its position")
-    return remarks
-
-
-def _is_given(cell: Cell) -> bool:
-    return cell.kind == "code" and not cell.exercise and not cell.check and "explore" not in cell.tags
-
-
-def _squeeze(source: str) -> str:
-    return "\n".join(line.rstrip() for line in source.strip().splitlines())
-
-
-def plain_python(source: str) -> str:
-    """Take out what only IPython understands, magic, shell commands and help; other lines keep their numbers."""
-    lines = source.splitlines()
-    first = next((line.strip() for line in lines if line.strip()), "")
-    if first.startswith("%%") and first.split()[0] not in ("%%time", "%%timeit", "%%capture", "%%prun"):
-        return ""
-    return "\n".join(_plain_line(line) for line in lines)
-
-
-def _plain_line(line: str) -> str:
-    text = line.strip()
-    if text.startswith(("%", "!", "?")) or (text.endswith("?") and re.fullmatch(r"[\w.]+\?{1,2}", text)):
-        return line[: len(line) - len(line.lstrip())] + "pass"
-    return line
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

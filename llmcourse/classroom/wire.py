@@ -2,11 +2,10 @@
 
 import socket
 import time
-from collections.abc import Callable
 
-MAX_FRAME = 520 * 2**20
-SLICE = 0.5  # seconds between two looks at whether the other side still lives
+from llmcourse.checking.values import MAX_BYTES
 
+MAX_FRAME = MAX_BYTES + 64
 REQUEST, REPLY, CALLBACK, ANSWER = b"Q", b"R", b"C", b"A"
 
 
@@ -19,10 +18,10 @@ def send(channel: socket.socket, kind: bytes, content: bytes, seconds: float | N
 
     Raises:
         ChannelClosedError: the other side is gone.
-        TimeoutError: it did not read for so many seconds.
+        TimeoutError: it did not read all of it within so many seconds.
     """
-    channel.settimeout(seconds)
     try:
+        channel.settimeout(seconds)
         channel.sendall(kind + len(content).to_bytes(8, "little"))
         channel.sendall(content)
     except TimeoutError:
@@ -31,15 +30,12 @@ def send(channel: socket.socket, kind: bytes, content: bytes, seconds: float | N
         raise ChannelClosedError(str(error)) from None
 
 
-def receive(
-    channel: socket.socket, seconds: float | None = None, alive: Callable[[], bool] = lambda: True
-) -> tuple[bytes, bytes]:
+def receive(channel: socket.socket, seconds: float | None = None) -> tuple[bytes, bytes]:
     """Receive one frame.
 
     Args:
         channel: a connected socket.
         seconds: how long to wait for the whole frame; None waits for ever.
-        alive: asked now and then while nothing comes; False ends the waiting.
 
     Returns:
         The kind and the content.
@@ -49,26 +45,24 @@ def receive(
         TimeoutError: the frame was not complete in time.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    head = _read(channel, 9, deadline, alive)
+    head = _read(channel, 9, deadline)
     kind, length = head[:1], int.from_bytes(head[1:], "little")
     if kind not in (REQUEST, REPLY, CALLBACK, ANSWER) or length > MAX_FRAME:
         raise ChannelClosedError("received something that is no frame")
-    return kind, _read(channel, length, deadline, alive)
+    return kind, _read(channel, length, deadline)
 
 
-def _read(channel: socket.socket, length: int, deadline: float | None, alive: Callable[[], bool]) -> bytes:
+def _read(channel: socket.socket, length: int, deadline: float | None) -> bytes:
     parts = bytearray()
     while len(parts) < length:
-        left = SLICE if deadline is None else min(SLICE, deadline - time.monotonic())
-        if left <= 0:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
             raise TimeoutError
-        channel.settimeout(left)
         try:
+            channel.settimeout(left)
             part = channel.recv(min(length - len(parts), 2**20))
         except TimeoutError:
-            if not alive():
-                raise ChannelClosedError("the process ended") from None
-            continue
+            raise
         except OSError as error:
             raise ChannelClosedError(str(error)) from None
         if not part:

@@ -218,3 +218,13 @@ def test_a_criterion_that_stumbles_over_a_strange_value_fails_and_goes_on(folder
     result = lesson("toy", names, folder)("double")
     assert result.points == 0
     assert "dict of length 1" in str(result)
+
+
+def test_words_that_no_page_can_hold_are_escaped(notebook):
+    check, write, _ = notebook
+    write("def double(x): raise ValueError('\\ud800 \\x1b[31m')")
+    result = check("double")
+    assert "\\ud800 \\x1b[31m" in str(result)
+    result._repr_html_().encode()
+    write("class Mute(Exception):\n    def __str__(self): raise ValueError\ndef double(x): raise Mute")
+    assert "its message cannot be shown" in str(check("double"))

@@ -51,6 +51,8 @@ def test_criteria_come_by_exercise_in_the_order_of_the_file(tmp_path):
         ("x = 1", "at least one criterion"),
         ("def broken(", "SyntaxError"),
         (GOOD.replace("points=2", "points=0"), "points must be more than 0"),
+        (GOOD.replace("points=2", "points=float('nan')"), "points must be more than 0 and finite. Received: nan"),
+        (GOOD.replace("points=2", "points=float('inf')"), "points must be more than 0 and finite"),
         (GOOD.replace('["a", "b"]', '"a"'), "hints must be a list"),
     ],
 )

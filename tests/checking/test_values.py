@@ -101,6 +101,17 @@ def test_limits_on_items_and_size(monkeypatch):
     monkeypatch.setattr(values, "MAX_BYTES", 2**20)
     with pytest.raises(NotPlainError, match="smaller than 1 MB"):
         encode(np.zeros(2**18))
+    monkeypatch.setattr(values, "MAX_HEADER", 50)
+    with pytest.raises(NotPlainError, match="Text and lists must be smaller"):
+        encode("x" * 50)
+    with pytest.raises(NotPlainError, match="of JSON"):
+        decode((51).to_bytes(8, "little") + b"x" * 51)
+
+
+def test_a_truth_value_is_true_or_false_whatever_its_byte():
+    honest = encode(np.array([True, False, True]))
+    forged = decode(honest[:-3] + bytes([2, 0, 255]))
+    assert forged.view(np.uint8).tolist() == [1, 0, 1]
 
 
 def test_a_header_that_claims_a_huge_array_allocates_nothing():
