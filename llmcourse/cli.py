@@ -1,5 +1,6 @@
 """The command `llmcourse`; each subcommand is a few lines that call into the package."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from llmcourse import __version__
+from llmcourse import __version__, cli_train
 
 app = typer.Typer(
     help="A deep-learning course in graded notebooks, from an MLP in NumPy to a Transformer that translates.",
@@ -23,6 +24,10 @@ errors = Console(stderr=True, highlight=False)
 LessonsOption = Annotated[
     Path | None, typer.Option("--lessons", help="A folder of lessons in place of the built-in one.", show_default=False)
 ]
+
+
+app.add_typer(cli_train.train, name="train")
+app.command()(cli_train.evaluate)
 
 
 @app.callback(invoke_without_command=True)
@@ -103,7 +108,8 @@ def grade(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Notebooks, folders of STUDENT__LESSON.ipynb, or nbgrader's submitted/STUDENT/LESSON/*.ipynb."
+            metavar="PATH",
+            help="Notebooks, folders of STUDENT__LESSON.ipynb, or nbgrader's submitted/STUDENT/LESSON/*.ipynb.",
         ),
     ],
     lesson: Annotated[str | None, typer.Option(help="The lesson, where names do not tell.", show_default=False)] = None,
@@ -124,7 +130,12 @@ def grade(
 ) -> None:
     """Grade notebooks of a class, each in a process of its own.
 
-    Ends with status 0 when every notebook was graded, 1 when some could not be graded in full, 2 when nothing was done.
+    Example: llmcourse grade submitted --json results.json
+
+    With the same seed file every student gets the same secret questions.
+
+    Ends with 0 when every notebook was graded, 1 when some could not be graded
+    in full, 2 when nothing was done, 130 when you stopped it.
     """
     from llmcourse.checking.syllabus import load_syllabus
     from llmcourse.classroom import results
@@ -142,6 +153,8 @@ def grade(
         raise ValueError(f"Notebooks are required. Received: no .ipynb file in {', '.join(map(str, paths))}.")
     sheet = results.Sheet(json_file, [submission.path for submission in submissions])
     seed, jobs = class_seed(seed_file), jobs or available_cores()
+    if os.name == "posix" and os.geteuid() == 0:
+        errors.print("You are root, and so is the learners' code: for a real class use an account that owns little.")
     with _bar() as bar:
         task = bar.add_task("Grading", total=len(submissions))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 os.environ["LLMCOURSE_PROGRESS"] = "off"
+os.environ["COLUMNS"] = "200"  # read once, when a console is made: no message is broken into lines
 ROOT = Path(__file__).parent.parent
 
 

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 
+import numpy as np
 import pytest
 
 import llmcourse
@@ -18,4 +19,5 @@ NAMES = [
 @pytest.mark.parametrize("name", ["llmcourse", *NAMES])
 def test_examples_run(name):
     module = importlib.import_module(name)
-    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).failed == 0
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.testmod(module, extraglobs={"np": np}, optionflags=flags).failed == 0

@@ -54,7 +54,7 @@ def grade_class(
         submissions: the notebooks.
         seed: the class's secret, from which all random numbers of the criteria come.
         jobs: how many at a time.
-        threads: how many threads the libraries may use for each.
+        threads: how many threads TensorFlow may use for each.
         limits: what one submission may take.
         isolation: "basic".
         lessons: a folder of lessons in place of the built-in one.

@@ -28,14 +28,9 @@ _KEPT = (  # beginnings of the names of environment variables that a worker may 
     "PYTHONPATH",
     "VIRTUAL_ENV",
 )
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
+# NumPy's products are small here: a second thread triples the CPU time, since it waits for work without sleeping.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 class SandboxError(RuntimeError):
@@ -59,7 +54,7 @@ class Keeper:
     """The process that loads the libraries and forks.
 
     Args:
-        threads: how many threads the libraries may use.
+        threads: how many threads TensorFlow may use.
         warm: load the libraries before the first fork.
     """
 
@@ -70,7 +65,8 @@ class Keeper:
         mode = "warm" if warm else "cold"
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "llmcourse.classroom.worker", str(theirs.fileno()), mode],
+                # -P: a file called numpy.py in the folder that the teacher stands in is not imported.
+                [sys.executable, "-P", "-m", "llmcourse.classroom.worker", str(theirs.fileno()), mode],
                 pass_fds=[theirs.fileno()],
                 env=_environment(threads),
                 stdin=subprocess.DEVNULL,
@@ -177,4 +173,4 @@ def _environment(threads: int) -> dict[str, str]:
     """Keep what the libraries need and leave the rest of the teacher's environment out."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
     fixed = {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "LLMCOURSE_PROGRESS": "off", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return kept | dict.fromkeys(_THREADS, str(threads)) | fixed
+    return kept | dict.fromkeys(_ONE_THREAD, "1") | dict.fromkeys(_THREADS, str(threads)) | fixed

@@ -29,7 +29,7 @@ class Sandbox:
 
     Args:
         isolation: "basic".
-        threads: how many threads the libraries of one worker may use.
+        threads: how many threads TensorFlow may use in one worker.
         warm: fork from a loaded process; by default where that is safe.
 
     Raises:

@@ -197,6 +197,15 @@ def test_an_exercise_that_an_endless_callback_calls_is_stopped(classroom):
     assert row.status == "timeout"
 
 
+def test_a_worker_that_dies_while_callbacks_run_is_lost(classroom):
+    source = (
+        "import os, threading\ndef slope(f, x):\n    threading.Timer(0.1, os._exit, (7,)).start()\n    while True: f(x)"
+    )
+    row = classroom.grade(slope=source)
+    assert classroom.points(row) == {"double": 3, "shift": 2, "slope": 0}
+    assert row.message == "slope ended its process (exit status 7)"
+
+
 def test_more_calls_than_allowed_are_refused(classroom, monkeypatch):
     monkeypatch.setattr("llmcourse.checking.student.MAX_CALLBACKS", 5)
     row = classroom.grade(slope="def slope(f, x):\n    return sum(f(x) for _ in range(6))")

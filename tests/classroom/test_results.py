@@ -2,6 +2,7 @@
 
 import _thread
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -255,6 +256,17 @@ def test_a_lesson_can_be_given_and_nbgraders_folders_are_read(folder, classroom,
     result = grade("submitted", "--lesson", "toy", "--json", "out.json")
     (row,) = json.loads((tmp_path / "out.json").read_text())["results"]
     assert (result.exit_code, row["student"], row["score"]) == (0, "emmy", 9.5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
+def test_a_file_name_of_any_bytes_is_graded_and_shown_harmlessly(folder, classroom, tmp_path):
+    path = classroom.write(classroom.notebook())
+    path.rename(Path(os.fsdecode(os.fsencode(folder) + b"/\xff\x1b[31m\x07__toy.ipynb")))
+    result = grade(folder, "--json", "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert result.exit_code == 0
+    assert [row["student"] for row in rows] == ["grace", "\\x1b[31m\\x07".join(["\\udcff", ""])]
+    assert "\x1b[31m" not in result.output
 
 
 @pytest.mark.parametrize(

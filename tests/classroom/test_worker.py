@@ -89,7 +89,7 @@ def test_the_environment_of_the_teacher_stays_outside(monkeypatch):
     monkeypatch.setenv("LLMCOURSE_DATA", "kept")
     found = keepers._environment(3)
     assert "AWS_SECRET_ACCESS_KEY" not in found
-    assert (found["LLMCOURSE_DATA"], found["OMP_NUM_THREADS"]) == ("kept", "3")
+    assert (found["LLMCOURSE_DATA"], found["TF_NUM_INTRAOP_THREADS"], found["OMP_NUM_THREADS"]) == ("kept", "3", "1")
 
 
 def test_the_libraries_are_there_without_being_imported_again(worker):
@@ -465,6 +465,13 @@ def test_without_a_loaded_process_each_worker_starts_from_nothing(short):
             with sandbox.worker(LIMITS) as worker:
                 run(worker, "import sys\ndef loaded(): return 'keras' in sys.modules")
                 assert Student(worker).loaded() is False
+
+
+def test_files_in_the_folder_of_the_teacher_are_not_imported(short, tmp_path, monkeypatch):
+    (tmp_path / "numpy.py").write_text("raise SystemExit('handed in')")
+    monkeypatch.chdir(tmp_path)
+    with Sandbox(warm=False) as sandbox, sandbox.worker(LIMITS) as worker:
+        assert run(worker, "import numpy\nnumpy.zeros(3)") is None
 
 
 def test_every_report_says_what_is_not_walled_off():

@@ -1,0 +1,1399 @@
+# %% [markdown]
+# # The Transformer, encoder and decoder
+#
+# In the next three hours you put attention to work. You build the two kinds of layers that the Transformer is made of,
+# train a small one until it copies, reverses and sorts sequences that it has never seen, and look inside to see how it
+# does it. Then you become a doctor: three listings, in the style of popular articles, look right and are not. You find
+# out why, with three simple tests, and cure them.
+#
+# **What you will be able to do**
+#
+# - draw an encoder layer and a decoder layer, with the shape on every arrow, and write both;
+# - say what the decoder may see in training and in use, and why both give the same result;
+# - write the loss and the learning rate that Transformers are trained with;
+# - let a trained model write, token by token;
+# - find the faults of somebody else's Transformer by probing it: a shape table, a leak test, a padding test;
+# - read an evaluation report without being fooled.
+#
+# **What you need:** the lesson *Attention*: queries, keys and values, masks (True means "may attend"), heads, the
+# positional encoding. From the first lesson: softmax and cross-entropy.
+#
+# | part | | minutes | exercise |
+# | --- | --- | ---: | --- |
+# | 1 | From a sequence to a sequence | 10 | |
+# | 2 | The encoder layer | 25 | 1 `EncoderLayer` |
+# | 3 | The decoder layer | 25 | 2 `DecoderLayer` |
+# | 4 | The model, and teaching it: the shift by one | 15 | 3 `shift_targets` |
+# | 5 | The loss: smooth, and deaf to padding | 15 | 4 `label_smoothed_loss` |
+# | 6 | The learning rate: warm-up | 10 | 5 `noam_schedule` |
+# | 7 | Writing: greedy decoding | 15 | 6 `greedy_decode` |
+# | 8 | Copy, reverse, sort | 15 | |
+# | 9 | Repair the broken Transformer | 45 | 7 to 9 |
+# | 10 | How good is it really? | 5 | |
+#
+# As always: replace `raise NotImplementedError` by your code, run the cell, then run the `check` below it. Later cells
+# use the tested versions of the package, so you can go on even if you are stuck.
+#
+# **Letters.** `B` sentences in a batch, `T` tokens of the target, `S` tokens of the source, `D` the width of the model
+# (`d_model` in the code), `H` heads, `K = D / H` the width of one head, `V` tokens in the vocabulary.
+
+# %% tags=["nbval-ignore-output"]
+import warnings
+
+import numpy as np
+
+from llmcourse import lesson, plots, setup
+
+setup(seed=0)
+check = lesson("transformer")
+
+import keras
+from keras import ops
+
+from llmcourse import layers
+from llmcourse.decoding import greedy_decode as tested_greedy_decode
+from llmcourse.models.translator import Transformer
+from llmcourse.training import losses, warmup
+
+# %% [markdown]
+# ## 1. From a sequence to a sequence
+#
+# A translation turns one sequence into another, of a different length, in a different order, with different words. The
+# Transformer (Vaswani et al., 2017) does this with two stacks of layers:
+#
+# - The **encoder** reads the whole source at once. For each source token it makes one vector that says what this token
+#   means *here*, among its neighbours. These vectors, shape `(B, S, D)`, are called the **memory**.
+# - The **decoder** writes the target, one token after the other. At each position it looks at what has been written so
+#   far and at the memory, and gives one score for each token of the vocabulary: the **logits** of the next token.
+#
+# Four token ids have a fixed meaning:
+#
+# | id | name | |
+# | ---: | --- | --- |
+# | 0 | PAD | fills short sentences up, so that a batch is one array; means nothing |
+# | 1 | UNK | a word that the vocabulary does not know |
+# | 2 | START | begins each target; the decoder needs something to start from |
+# | 3 | END | ends each target; the decoder says it to stop |
+#
+# Here is the whole model. Do not try to understand all of it now: we go through it box by box, and come back.
+
+# %% tags=["explore"]
+plots.transformer_graph()
+
+# %% [markdown]
+# > **Think first.** The encoder sees all of its sequence at once; the decoder must not. Why the difference?
+#
+# <details>
+# <summary>Answer</summary>
+#
+# The source is given completely before the first word is written, so there is nothing to hide. The target is what the
+# decoder is asked to produce. If position $t$ could see token $t + 1$ while it learns to predict exactly that token, it
+# would learn to look it up, and in real use, where there is nothing to look up yet, it would be lost.
+#
+# </details>
+
+# %% [markdown]
+# ## 2. The encoder layer
+#
+# Attention lets tokens exchange information. But it only ever *averages* values. So each layer has a second part that
+# works on each position by itself, the **feed-forward network** (FFN): an affine map to more units (two to four times
+# $D$), a ReLU, an affine map back to $D$. "First gather, then think."
+#
+# $$
+# \operatorname{FFN}(x) = \operatorname{relu}(x W_1 + b_1)\, W_2 + b_2
+# \qquad (B, S, D) \to (B, S, \text{d\_ff}) \to (B, S, D)
+# $$
+#
+# Attention and feed-forward network are called the **sub-layers**. Around each of them stand two helpers.
+#
+# **The short cut** (*residual connection*; He et al., 2016). The sub-layer does not replace $x$; what it finds is
+# *added* to $x$. So a sub-layer only has to learn a correction, and the gradient has a road from the loss to the first
+# layer on which nothing can make it vanish: the derivative of $x + f(x)$ is $1 + f'(x)$. This is also why everything
+# has width $D$: only equal shapes can be added.
+#
+# **The norm** (*layer normalisation*; Ba et al., 2016). Each vector of $D$ numbers is shifted to mean 0 and scaled to
+# variance 1; then each column is multiplied by a learned number $\gamma$ and a learned $\beta$ is added. In contrast to
+# batch normalisation, each token is normalised by itself, so a token's result never depends on the other sentences of
+# the batch, nor on padding:
+#
+# $$
+# \operatorname{norm}(x) = \gamma \odot \frac{x - \operatorname{mean}(x)}{\sqrt{\operatorname{var}(x) + \varepsilon}}
+# + \beta \qquad\text{mean and variance over the last axis, } \varepsilon = 10^{-5}
+# $$
+#
+# Where does the norm stand? In 2017 it stood after the sum (*post-norm*), and such models need a careful start. Today
+# it mostly stands at the entrance of the sub-layer (*pre-norm*), which leaves the short cut free of obstacles and
+# trains much more calmly (Xiong et al., 2020). We use pre-norm:
+#
+# $$
+# \boxed{\;
+# \begin{aligned}
+# x' &= x + \operatorname{attention}\bigl(\text{query} = n_1,\; \text{value} = n_1\bigr), &
+# n_1 &= \operatorname{norm}_1(x) \\
+# x'' &= x' + \operatorname{FFN}(n_2), & n_2 &= \operatorname{norm}_2(x')
+# \end{aligned}
+# \;}
+# $$
+#
+# Every array here has the shape $(B, S, D)$. In the encoder, query, key and value are the same array: the tokens
+# attend to each other. That is **self-attention**. The key is not mentioned because our layer takes the value as key
+# if none is given.
+#
+# One number to follow along, with $D = 2$ and one token $x = (1, 3)$: its mean is 2 and its variance 1, so with
+# $\gamma = 1$, $\beta = 0$ the norm is $(-1, 1)$. If the attention answers $(0.5, 0)$, then $x' = (1.5, 3)$, not
+# $(-0.5, 1)$: the short cut starts **before** the norm.
+#
+# **Dropout** is the last helper. In training, it sets a random share of the numbers to zero (and scales up the others),
+# so that the network cannot rely on any single one. It acts on **what the sub-layer adds**, never on the short cut:
+# $x' = x + \operatorname{dropout}(\operatorname{attention}(\dots))$.
+
+# %% [markdown]
+# ### Exercise 1: the encoder layer
+#
+# `__init__` and `build` are given: they make the sub-layers and their weights. You write `call`, four or five lines.
+# You have
+#
+# - `self.self_attention(query, value, mask=mask)`, the tested layer of the last lesson; query and value `(B, S, D)`;
+# - `self.feed_forward(x)`, two affine maps with a ReLU between them;
+# - `self.self_attention_norm(x)` and `self.feed_forward_norm(x)`;
+# - `self.dropout(x, training=training)`, which does nothing unless `training` is True.
+
+
+# %% exercise="encoder_layer" names=["EncoderLayer"] forbid=["llmcourse.layers.EncoderLayer"]
+class EncoderLayer(keras.layers.Layer):
+    """Let each source token gather from all source tokens, then work on what it gathered."""
+
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.0):
+        super().__init__()
+        self.self_attention_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.self_attention = layers.MultiHeadAttention(num_heads, d_model // num_heads)
+        self.feed_forward_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.feed_forward = layers.FeedForward(d_model, d_ff)
+        self.dropout = keras.layers.Dropout(dropout)
+
+    def compute_mask(self, *inputs):
+        return None  # masks are passed openly, as arguments; Keras has none to hand on
+
+    def build(self, x_shape):
+        self.self_attention_norm.build(x_shape)
+        self.self_attention.build(x_shape, x_shape)
+        self.feed_forward_norm.build(x_shape)
+        self.feed_forward.build(x_shape)
+
+    def call(self, x, mask=None, training=None):
+        """Run self-attention, then the feed-forward network, each with its norm before and its short cut around it.
+
+        Args:
+            x: float tensor (B, S, D).
+            mask: boolean tensor (B, 1, 1, S), True for source tokens that may be attended to; or None.
+            training: whether dropout is on.
+
+        Returns:
+            Float tensor (B, S, D).
+        """
+        ### BEGIN SOLUTION
+        y = self.self_attention_norm(x)
+        y = self.self_attention(y, y, mask=mask)
+        x = x + self.dropout(y, training=training)
+        y = self.feed_forward(self.feed_forward_norm(x))
+        return x + self.dropout(y, training=training)
+        ### END SOLUTION
+
+
+# %% check="encoder_layer"
+check("encoder_layer")
+
+# %% [markdown]
+# ### A look at what it did: the short cut keeps a deep stack alive
+#
+# 24 feed-forward networks in a row, as they are before training, once with short cuts and once without. We send in
+# eight vectors and ask how much of the **gradient** is left on its way back from the output, where it is 1, to the input
+# of each of them.
+
+
+# %% tags=["explore"]
+def gradient_sizes(with_short_cut, depth=24, d_model=32):
+    """Measure the mean size of the gradient at the input of each sub-layer, relative to that at the output."""
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(1)
+    networks = [layers.FeedForward(d_model, 64) for _ in range(depth)]
+    x = keras.random.normal((1, 8, d_model), seed=1)
+    states = []
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        for network in networks:
+            states.append(x)
+            x = x + 0.3 * network(x) if with_short_cut else network(x)
+        total = ops.sum(x * keras.random.normal((1, 8, d_model), seed=2))
+    sizes = [float(ops.mean(ops.abs(grad))) for grad in tape.gradient(total, [*states, x])]
+    return [size / sizes[-1] for size in sizes]
+
+
+plots.learning_curves(
+    {"with short cuts": gradient_sizes(True), "without": gradient_sizes(False)},
+    xlabel="layer",
+    ylabel="relative gradient",
+    logy=True,
+    title="Without short cuts, hardly any gradient reaches the first layers",
+)
+
+# %% [markdown]
+# **Common mistakes**
+#
+# - The short cut starts behind the norm: `x = norm(x); x = x + attention(x, x)`. Then the road is blocked by a norm in
+#   every layer.
+# - Normalising only the query, and taking the raw `x` as value.
+# - One norm for both sub-layers. Each has its own $\gamma$ and $\beta$.
+# - Forgetting to hand on the mask. Nothing fails; the model just attends to padding, and the same sentence gets
+#   different results in different batches.
+# - Dropout on the sum instead of on what is added.
+
+# %% [markdown]
+# ## 3. The decoder layer
+#
+# The decoder layer has **three** sub-layers, each again with its norm and its short cut:
+#
+# 1. **Masked self-attention.** The target tokens attend to each other, but each only to itself and to earlier ones:
+#    the causal mask.
+# 2. **Cross-attention.** Here source and target meet. The **queries** come from the decoder ("what do I need to know
+#    to write the next word?"), **keys and values** come from the memory ("here is what the source says").
+# 3. **Feed-forward**, as in the encoder.
+#
+# $$
+# \boxed{\;
+# \begin{aligned}
+# x' &= x + \operatorname{self\text{-}attention}(\text{query} = n_1,\; \text{value} = n_1,\; \text{mask}), &
+# n_1 &= \operatorname{norm}_1(x) \\
+# x'' &= x' + \operatorname{cross\text{-}attention}(\text{query} = n_2,\; \text{value} = \text{memory},\;
+# \text{memory\_mask}), & n_2 &= \operatorname{norm}_2(x') \\
+# x''' &= x'' + \operatorname{FFN}(n_3), & n_3 &= \operatorname{norm}_3(x'')
+# \end{aligned}
+# \;}
+# $$
+#
+# | array | shape |
+# | --- | --- |
+# | $x$, $x'$, $x''$, $x'''$ and all $n$ | $(B, T, D)$ |
+# | memory | $(B, S, D)$ |
+# | mask of the self-attention: causal, and no padding of the target | $(B, 1, T, T)$ |
+# | weights of the self-attention | $(B, H, T, T)$ |
+# | memory mask: no padding of the source | $(B, 1, 1, S)$ |
+# | weights of the cross-attention | $(B, H, T, S)$ |
+#
+# The output always has as many rows as there are **queries**. That is how a source of $S$ tokens can become a target of
+# $T$ tokens. The memory is not normalised again: the encoder has already done this with its last step.
+#
+# > **Think first.** Why does the memory mask not need to be causal?
+#
+# <details>
+# <summary>Answer</summary>
+#
+# The source is complete from the beginning. Even the first word of a German sentence may depend on the last word of the
+# English one; nothing of the source is "the future".
+#
+# </details>
+
+# %% tags=["explore"]
+source_ids, target_ids = np.array([[7, 8, 9, 0]]), np.array([[2, 9, 8, 7, 0]])
+mask = layers.combine_masks(layers.causal_mask(5), layers.padding_mask(target_ids))
+memory_mask = ops.broadcast_to(layers.padding_mask(source_ids), (1, 1, 5, 4))
+print("mask:", tuple(mask.shape), "  memory mask:", tuple(layers.padding_mask(source_ids).shape))
+plots.mask_grids(
+    {"self-attention": ops.convert_to_numpy(mask)[0, 0]},
+    ["START", "9", "8", "7", "PAD"],
+    ["START", "9", "8", "7", "PAD"],
+    title="What the decoder's self-attention allows: earlier tokens, and no padding",
+)
+
+# %% tags=["explore"]
+plots.mask_grids(
+    {"cross-attention": ops.convert_to_numpy(memory_mask)[0, 0]},
+    ["START", "9", "8", "7", "PAD"],
+    ["7", "8", "9", "PAD"],
+    title="What the cross-attention allows: all of the source but its padding",
+)
+
+# %% [markdown]
+# ### Exercise 2: the decoder layer
+#
+# The masks are given to you, ready to use. Take care which attention gets which.
+
+
+# %% exercise="decoder_layer" names=["DecoderLayer"] forbid=["llmcourse.layers.DecoderLayer"]
+class DecoderLayer(keras.layers.Layer):
+    """Let each target token gather from earlier target tokens, then from the source, then work on what it gathered."""
+
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.0):
+        super().__init__()
+        self.self_attention_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.self_attention = layers.MultiHeadAttention(num_heads, d_model // num_heads)
+        self.cross_attention_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.cross_attention = layers.MultiHeadAttention(num_heads, d_model // num_heads)
+        self.feed_forward_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.feed_forward = layers.FeedForward(d_model, d_ff)
+        self.dropout = keras.layers.Dropout(dropout)
+
+    def compute_mask(self, *inputs):
+        return None  # masks are passed openly, as arguments; Keras has none to hand on
+
+    def build(self, x_shape, memory_shape):
+        self.self_attention_norm.build(x_shape)
+        self.self_attention.build(x_shape, x_shape)
+        self.cross_attention_norm.build(x_shape)
+        self.cross_attention.build(x_shape, memory_shape)
+        self.feed_forward_norm.build(x_shape)
+        self.feed_forward.build(x_shape)
+
+    def call(self, x, memory, mask=None, memory_mask=None, training=None):
+        """Run self-attention, cross-attention and the feed-forward network, each with its norm and its short cut.
+
+        Args:
+            x: float tensor (B, T, D).
+            memory: float tensor (B, S, D), what the encoder returned.
+            mask: boolean tensor (B, 1, T, T) for the self-attention; or None.
+            memory_mask: boolean tensor (B, 1, 1, S) for the cross-attention; or None.
+            training: whether dropout is on.
+
+        Returns:
+            Float tensor (B, T, D).
+        """
+        ### BEGIN SOLUTION
+        y = self.self_attention_norm(x)
+        y = self.self_attention(y, y, mask=mask)
+        x = x + self.dropout(y, training=training)
+        y = self.cross_attention(self.cross_attention_norm(x), memory, mask=memory_mask)
+        x = x + self.dropout(y, training=training)
+        y = self.feed_forward(self.feed_forward_norm(x))
+        return x + self.dropout(y, training=training)
+        ### END SOLUTION
+
+
+# %% check="decoder_layer"
+check("decoder_layer")
+
+# %% [markdown]
+# ### A look at what it did: what depends on what
+#
+# We change one input token at a time and mark all outputs that change. Left: target token $j$ moves, which positions
+# $t$ of the output notice it? Right: the same for the tokens of the source.
+
+# %% tags=["explore"]
+keras.utils.set_random_seed(2)
+layer = layers.DecoderLayer(8, 2, 16, dropout=0.0)
+x, memory = np.random.default_rng(0).normal(size=(2, 1, 5, 8)).astype("float32")
+causal = layers.causal_mask(5)
+base = ops.convert_to_numpy(layer(x, memory, mask=causal))
+
+
+def noticed(which):
+    """Say for each output position t and input position j whether t notices that j has changed: (T, T)."""
+    found = np.zeros((5, 5))
+    for j in range(5):
+        moved = {"x": x.copy(), "memory": memory.copy()}
+        moved[which][0, j] = moved[which][0, j, ::-1]  # another vector; a constant shift would vanish in the norm
+        changed = ops.convert_to_numpy(layer(moved["x"], moved["memory"], mask=causal))
+        found[:, j] = np.abs(changed - base)[0].max(axis=-1) > 1e-6
+    return found > 0
+
+
+plots.mask_grids(
+    {"target token moves": noticed("x"), "source token moves": noticed("memory")},
+    [f"output {t}" for t in range(5)],
+    [str(j) for j in range(5)],
+    title="Position t depends on target tokens up to t, and on the whole source",
+)
+
+# %% [markdown]
+# You have just carried out a **leak test**. Remember it: it finds in a second what no learning curve shows.
+#
+# **Common mistakes**
+#
+# - Queries from the memory, keys and values from the target. The shapes even fit if $S = T$; but it is the wrong way
+#   round.
+# - The third short cut starts from $x$ or $x'$ instead of $x''$: what was found before is thrown away.
+# - `mask` given to the cross-attention, or `memory_mask` to the self-attention.
+# - A second norm on the memory.
+
+# %% [markdown]
+# ## 4. The model, and teaching it: the shift by one
+#
+# Now look at the big picture again, from the bottom to the top.
+#
+# | step | shape |
+# | --- | --- |
+# | source ids | $(B, S)$ |
+# | embedding: each id becomes a learned vector, times $\sqrt{D}$ | $(B, S, D)$ |
+# | plus the positional encoding | $(B, S, D)$ |
+# | encoder layers, one after the other, and a last norm: the **memory** | $(B, S, D)$ |
+# | target ids | $(B, T)$ |
+# | embedding (another table!) times $\sqrt{D}$, plus positions | $(B, T, D)$ |
+# | decoder layers, each of which looks at the memory, and a last norm | $(B, T, D)$ |
+# | affine map to the **logits** of the next token | $(B, T, V)$ |
+#
+# Why the factor $\sqrt{D}$? The entries of the positional encoding are of size 1. The embeddings are drawn small, with
+# a variance of about $1/D$; without the factor the positions would drown the words. And why a last norm? With pre-norm,
+# the short cuts add up from layer to layer and nobody has normalised the sum.
+#
+# `Transformer` in the package is exactly this. It makes all three masks itself, from the ids:
+
+# %% tags=["explore"]
+model = Transformer(11, 13, num_layers=2, d_model=16, num_heads=4, d_ff=32, dropout=0.0)
+source_ids = np.array([[5, 6, 7, 3], [8, 9, 3, 0]])  # B = 2, S = 4
+target_ids = np.array([[2, 5, 6, 7, 8], [2, 9, 4, 0, 0]])  # T = 5
+logits, weights = model(source_ids, target_ids, return_scores=True)
+print("memory:", tuple(model.encode(source_ids).shape), "  logits:", tuple(logits.shape))
+print({name: tuple(scores[0].shape) for name, scores in weights.items()}, "for each of the layers")
+
+# %% [markdown]
+# ### Teacher forcing
+#
+# In use, the decoder writes one token, appends it to what it has written, and is asked again: $T$ calls for $T$ tokens.
+# In training we know the right target. So we put all of it in at once, and ask at **every position** for the next token.
+# One call gives $T$ predictions. That is **teacher forcing**: whatever the model would have said, the next position
+# sees the *right* token before it, not its own guess. The causal mask makes sure that position $t$ sees no more than
+# it would see in use.
+#
+# So the same sentence is used twice, shifted by one place:
+
+# %% tags=["explore"]
+plots.target_shift(["START", "the", "cat", "sleeps", "END"])
+
+# %% [markdown]
+# The ids of one sentence, `START ... END`, have $T + 1$ entries. The **inputs** are all but the last one, the
+# **targets** are all but the first one: $T$ each. In a batch with padding this is done with columns, for all sentences
+# alike:
+#
+# $$
+# \begin{pmatrix} 2 & 7 & 8 & 9 & 3 \\ 2 & 5 & 3 & 0 & 0 \end{pmatrix}
+# \;\to\;
+# \text{inputs} \begin{pmatrix} 2 & 7 & 8 & 9 \\ 2 & 5 & 3 & 0 \end{pmatrix},\quad
+# \text{targets} \begin{pmatrix} 7 & 8 & 9 & 3 \\ 5 & 3 & 0 & 0 \end{pmatrix}
+# $$
+#
+# In the short sentence an END remains among the inputs. It does no harm: the target at its place is PAD, and the loss
+# of the next part does not count padding.
+#
+# ### Exercise 3: shift the targets
+
+
+# %% exercise="shift_targets"
+def shift_targets(ids):
+    """Split target sentences into what the decoder is given and what it should answer.
+
+    Args:
+        ids: integer array (B, T+1); each row is START, the tokens, END, and PAD up to the common length.
+
+    Returns:
+        A pair of integer arrays (B, T): the inputs, which begin with START, and the targets, one place ahead.
+    """
+    ### BEGIN SOLUTION
+    return ids[:, :-1], ids[:, 1:]
+    ### END SOLUTION
+
+
+# %% check="shift_targets"
+check("shift_targets")
+
+# %% [markdown]
+# **Common mistakes**
+#
+# - No shift: inputs and targets are the same array. The model learns to copy its input, the loss falls to 0 at once,
+#   and in use it repeats START for ever. If a loss is too good to be true, look here first.
+# - `ids[:-1]` and `ids[1:]`: that drops a *sentence*, not a column.
+# - Shifting on the wrong side, so that the model learns to predict the *last* word again.
+
+# %% [markdown]
+# ## 5. The loss: smooth, and deaf to padding
+#
+# At each position the model gives $V$ logits $z$, and the target is one token id $y$. That is the cross-entropy of the
+# first lesson, $-\log p_y$. Two things are new.
+#
+# **Padding does not count.** Where the target is PAD there is nothing to learn. These positions must vanish from the
+# sum *and* from the count. If we divided by all $B \cdot T$ positions, the same sentence would weigh less in a batch
+# with a long neighbour. With $m = 1$ at real tokens and $m = 0$ at padding:
+#
+# $$
+# J = \frac{\sum_{b,t} m_{b,t}\, \ell_{b,t}}{\sum_{b,t} m_{b,t}}
+# $$
+#
+# **Label smoothing** (Szegedy et al., 2016). The cross-entropy is never satisfied: it pulls the right logit up and up,
+# until the model is absolutely sure of everything. But in translation there are often several good words. So we ask for
+# a little less: of the whole probability 1 we share out $\varepsilon$ equally among all $V$ tokens, and leave the rest
+# with the target:
+#
+# $$
+# q_v = \begin{cases} 1 - \varepsilon + \varepsilon / V & v = y \\ \varepsilon / V & \text{otherwise} \end{cases}
+# \qquad\qquad
+# \ell = -\sum_{v=1}^{V} q_v \log p_v
+# $$
+#
+# | $V = 4$, $\varepsilon = 0.1$, $y = 2$ | 0 | 1 | 2 | 3 | sum |
+# | --- | ---: | ---: | ---: | ---: | ---: |
+# | $q$ | 0.025 | 0.025 | 0.925 | 0.025 | 1 |
+#
+# Since all the other $q_v$ are equal, this simplifies. With the mean of the log-probabilities over the vocabulary:
+#
+# $$
+# \ell = -(1 - \varepsilon) \log p_y \;-\; \varepsilon \cdot \frac1V \sum_{v=1}^{V} \log p_v
+# $$
+#
+# With $\varepsilon = 0$ it is the plain cross-entropy. Note that a smoothed loss never becomes 0; its lowest value is
+# reached when $p = q$.
+
+# %% [markdown]
+# ### Exercise 4: the label-smoothed loss
+#
+# Write it with `keras.ops`, so that Keras can take its derivative. Useful: `ops.log_softmax(logits)` computes
+# $\log p$ safely, over the last axis; `ops.one_hot(ids, V)` has the shape `(B, T, V)`;
+# `ops.take_along_axis(x, ids[:, :, None], axis=-1)` picks one entry from each row of the last axis, shape `(B, T, 1)`;
+# `ops.cast(x, "float32")`, `ops.not_equal`, `ops.sum`, `ops.mean`, `ops.maximum`. Keras hands the targets over as
+# floats (such as 7.0); cast them to `"int32"` first.
+
+
+# %% exercise="label_smoothed_loss" forbid=["llmcourse.training.losses.label_smoothed_loss", "keras.losses.CategoricalCrossentropy", "keras.losses.SparseCategoricalCrossentropy", "keras.losses.categorical_crossentropy", "keras.losses.sparse_categorical_crossentropy", "keras.ops.categorical_crossentropy", "keras.ops.sparse_categorical_crossentropy"]
+def label_smoothed_loss(targets, logits, epsilon):
+    """Compute the mean cross-entropy between smoothed targets and the model's distribution.
+
+    Args:
+        targets: tensor (B, T), the token ids to predict, as integers or as floats; 0 is padding.
+        logits: float tensor (B, T, V), before any softmax.
+        epsilon: number from 0 to less than 1, the share that is spread over all V tokens.
+
+    Returns:
+        One number: the mean over the positions whose target is not padding (0 if there are none).
+    """
+    ### BEGIN SOLUTION
+    targets = ops.cast(targets, "int32")
+    log_probs = ops.log_softmax(logits)  # (B, T, V)
+    log_target = ops.take_along_axis(log_probs, targets[:, :, None], axis=-1)[:, :, 0]  # (B, T)
+    each = -(1 - epsilon) * log_target - epsilon * ops.mean(log_probs, axis=-1)
+    real = ops.cast(ops.not_equal(targets, 0), "float32")
+    return ops.sum(each * real) / ops.maximum(ops.sum(real), 1.0)
+    ### END SOLUTION
+
+
+# %% check="label_smoothed_loss"
+check("label_smoothed_loss")
+
+# %% [markdown]
+# ### A look at what it did: how sure should one be?
+#
+# Two tokens, one of them is right. The curves show the loss against the lead of the right logit over the other one.
+# Without smoothing, more is always better. With it, there is a lowest point: too sure is punished.
+
+# %% tags=["explore"]
+gaps = np.arange(-2, 9)  # the right logit minus the other one
+curves = {}
+for epsilon in (0.0, 0.1, 0.3):
+    pairs = np.stack([np.zeros_like(gaps), gaps], axis=-1)[:, None, :]  # (11, 1, 2); id 1 is the right token
+    curves[f"epsilon {epsilon:.1f}"] = [
+        float(losses.label_smoothed_loss(np.array([[1]]), pair[None], epsilon)) for pair in pairs.astype("float32")
+    ]
+plots.learning_curves(
+    curves,
+    xlabel="lead of the right logit",
+    first=-2,
+    mark_lowest=True,
+    title="With label smoothing, being too sure is punished",
+)
+
+# %% [markdown]
+# **Common mistakes**
+#
+# - `ops.mean` over everything: padding counts.
+# - The mean of each sentence's mean. A short sentence then weighs as much as a long one; we count **tokens**.
+# - $\varepsilon/(V-1)$ for the other tokens. Both conventions exist; ours is the one above, and they differ slightly.
+# - Softmax first and a logarithm after it. The first lesson showed what happens to large logits.
+
+# %% [markdown]
+# ## 6. The learning rate: warm-up
+#
+# At the beginning everything is random: the attention weights, the embeddings, and Adam's estimates of how large the
+# gradients are. Large steps would then lead anywhere. So the learning rate **warms up**: it rises in a straight line
+# for some steps, and then falls slowly, as $1/\sqrt{\text{step}}$:
+#
+# $$
+# \text{rate}(s) = D^{-1/2} \cdot \min\bigl(s^{-1/2},\; s \cdot w^{-3/2}\bigr)
+# \qquad s = 1, 2, 3, \dots \quad w = \text{warm-up steps}
+# $$
+#
+# People call it the *Noam* schedule, after one of the authors. The two terms are equal at $s = w$, where the rate is at
+# its peak, $(D\,w)^{-1/2}$. An example with $D = 4$, $w = 4$:
+#
+# | step $s$ | 1 | 2 | 4 | 9 | 16 |
+# | --- | ---: | ---: | ---: | ---: | ---: |
+# | $s^{-1/2}$ | 1 | 0.71 | 0.5 | 0.33 | 0.25 |
+# | $s\,w^{-3/2}$ | 0.125 | 0.25 | 0.5 | 1.125 | 2 |
+# | rate | 0.0625 | 0.125 | **0.25** | 0.17 | 0.125 |
+#
+# Wide models get smaller rates, because $D^{-1/2}$ stands in front. With pre-norm, warm-up is less critical than it was
+# in 2017; but it costs nothing, and it forgives a learning rate that is a little too large.
+#
+# ### Exercise 5: the schedule
+#
+# `step` may be one number or an array of them; so no `if step < warmup_steps`. `np.minimum(a, b)` takes the smaller one
+# entry by entry.
+
+
+# %% exercise="noam_schedule" forbid=["llmcourse.training.warmup.noam_schedule", "llmcourse.training.warmup.NoamSchedule"]
+def noam_schedule(step, d_model, warmup_steps):
+    """Compute the learning rate of a step: a straight rise, then a fall with one over the square root.
+
+    Args:
+        step: number or array of any shape, counted from 1.
+        d_model: integer, the width of the model.
+        warmup_steps: integer, the step with the largest rate.
+
+    Returns:
+        The rate, a number or an array of the shape of step.
+    """
+    ### BEGIN SOLUTION
+    step = np.asarray(step, dtype="float64")
+    return d_model**-0.5 * np.minimum(step**-0.5, step * warmup_steps**-1.5)
+    ### END SOLUTION
+
+
+# %% check="noam_schedule"
+check("noam_schedule")
+
+# %% tags=["explore"]
+steps = np.arange(1, 1201)
+schedules = {
+    f"D = {d_model}, {warmup_steps} warm-up steps": np.asarray(warmup.noam_schedule(steps, d_model, warmup_steps))
+    for d_model, warmup_steps in ((64, 100), (64, 400), (512, 400))
+}
+plots.learning_curves(
+    schedules,
+    xlabel="step",
+    ylabel="learning rate",
+    title="Schedules: more warm-up lowers the peak, and so does a wider model",
+)
+
+# %% [markdown]
+# > **Think first.** What would happen at step 0?
+#
+# <details>
+# <summary>Answer</summary>
+#
+# $0^{-1/2}$ is infinite; the minimum is $0 \cdot w^{-3/2} = 0$, so the rate would be 0 (in Python, `0**-0.5` raises an
+# error). Keras counts steps from 0. That is why the package's `NoamSchedule`, which we give to Adam below, adds 1.
+#
+# </details>
+
+# %% [markdown]
+# ## 7. Writing: greedy decoding
+#
+# A trained model gives scores for the next token. To write a sentence, we start with START and repeat: ask the model,
+# take the token with the highest score at the **last** position, append it, until it is END. This is **greedy**
+# decoding. (A later lesson looks further ahead, with beam search.)
+#
+# A batch of sentences is decoded together, so the bookkeeping deserves care:
+#
+# | | column 0 | 1 | 2 | 3 | 4 |
+# | --- | ---: | ---: | ---: | ---: | ---: |
+# | sentence 0 | START | 9 | 8 | 7 | END |
+# | sentence 1 | START | 5 | END | PAD | PAD |
+#
+# - Sentence 1 is **finished** at its END. What the model says for it after that is replaced by PAD.
+# - When all sentences are finished, we stop: more calls would be wasted.
+# - At the latest we stop after `max_length` tokens, END included. A sentence that has not come to its END by then simply
+#   has none.
+# - START is not part of the result.
+#
+# ### Exercise 6: greedy decoding
+#
+# `model` is any function: it takes source ids `(B, S)` and target ids `(B, T)` and returns logits `(B, T, V)`, for
+# any `T` from 1. Work with NumPy arrays here; `np.asarray(...)` makes one of a tensor. In this exercise, call the model
+# once for each new token, with everything that has been written so far.
+
+
+# %% exercise="greedy_decode" forbid=["llmcourse.decoding.greedy_decode", "llmcourse.decoding.search.greedy_decode"]
+def greedy_decode(model, source, max_length):
+    """Write a target for each source, token by token, always taking the token with the highest score.
+
+    Args:
+        model: function of source ids (B, S) and target ids (B, T), both integer arrays, that returns logits (B, T, V).
+        source: integer array (B, S); it stays as it is.
+        max_length: integer, the largest number of tokens to write, END included; at least 1.
+
+    Returns:
+        Integer array (B, max_length): the tokens after START, up to and with END (3), then PAD (0).
+    """
+    ### BEGIN SOLUTION
+    target = np.zeros((len(source), max_length + 1), dtype="int32")
+    target[:, 0] = 2  # START
+    finished = np.zeros(len(source), dtype=bool)
+    for length in range(1, max_length + 1):
+        logits = np.asarray(model(source, target[:, :length]))  # (B, length, V)
+        target[:, length] = np.where(finished, 0, logits[:, -1].argmax(axis=-1))
+        finished |= target[:, length] == 3
+        if finished.all():
+            break
+    return target[:, 1:]
+    ### END SOLUTION
+
+
+# %% check="greedy_decode"
+check("greedy_decode")
+
+# %% [markdown]
+# **Common mistakes**
+#
+# - Taking the scores of the first position instead of the last.
+# - Stopping all sentences when the first one is finished, or none before the last step.
+# - Leaving the model's chatter behind END in the result.
+# - One token too many or too few: `max_length` counts the tokens *after* START.
+
+# %% [markdown]
+# ## 8. Copy, reverse, sort
+#
+# Now we train. Three tasks in one model: the first token of the source says what to do with the digits behind it.
+#
+# | source | target |
+# | --- | --- |
+# | `COPY 5 1 9 1` | `START 5 1 9 1 END` |
+# | `REVERSE 5 1 9 1` | `START 1 9 1 5 END` |
+# | `SORT 5 1 9 1` | `START 1 1 5 9 END` |
+#
+# Four to eight digits, so there are more than 300 million possible questions. We train on 20,000 of them and test
+# on 600 that do not occur among those. An answer counts only if it is right **from START to END**: one wrong digit and
+# the sentence is wrong.
+
+
+# %% tags=["explore"]
+TASKS = {"copy": 4, "reverse": 5, "sort": 6}  # token ids; the digits 0 to 9 are the ids 7 to 16
+RULES = {4: lambda digits: digits, 5: lambda digits: digits[::-1], 6: np.sort}
+
+
+def draw_questions(count, seed, known=()):
+    """Draw questions and answers: source ids (N, 9) and target ids (N, 10); none of them is in `known`."""
+    rng, known = np.random.default_rng(seed), set(known)
+    source, target = np.zeros((count, 9), dtype="int32"), np.zeros((count, 10), dtype="int32")
+    for row in range(count):
+        while True:
+            task, digits = int(rng.integers(4, 7)), rng.integers(7, 17, size=int(rng.integers(4, 9)))
+            if (task, *digits.tolist()) not in known:
+                break
+        source[row, : len(digits) + 1] = [task, *digits]
+        target[row, : len(digits) + 2] = [2, *RULES[task](digits), 3]
+    return source, target
+
+
+def as_questions(source):
+    """List the questions as tuples without padding."""
+    return [tuple(row[row > 0].tolist()) for row in source]
+
+
+source_train, target_train = draw_questions(20_000, seed=1)
+source_test, target_test = draw_questions(600, seed=2, known=as_questions(source_train))
+print("source:", source_train.shape, "  target:", target_train.shape)
+print("a question and its answer:", source_train[0], target_train[0])
+print("test questions that are training questions:", len({*as_questions(source_test)} & {*as_questions(source_train)}))
+
+# %% [markdown]
+# A small Transformer: two encoder layers and two decoder layers of width 48, with four heads. Source and target share
+# their 17 tokens, but each has its own embedding. Adam, the schedule of part 6, the loss of part 5, batches of 128,
+# ten epochs. At the end, the weights are replaced by their running mean over about the last hundred steps
+# (`use_ema=True`): the steps are still large enough to jump to and fro a little, and the mean does not jump. (The authors
+# of 2017 averaged their last checkpoints for the same reason.) Note what `fit` is given: **two** inputs, the source and
+# the shifted target, and the targets. It takes about a minute.
+
+
+# %% tags=["explore"]
+def share_exactly_right(model, source, target):
+    """Decode all sources and compare whole sentences: one boolean for each."""
+    written = tested_greedy_decode(model, source, max_length=target.shape[1] - 1)
+    return (written == target[:, 1:]).all(axis=1)
+
+
+class Watch(keras.callbacks.Callback):
+    """Note after each epoch how many of 200 unseen questions are answered exactly right, task by task."""
+
+    def __init__(self):
+        super().__init__()
+        self.shares = {name: [] for name in TASKS}
+
+    def on_epoch_end(self, epoch, logs=None):
+        right = share_exactly_right(self.model, source_test[:200], target_test[:200])
+        for name, token in TASKS.items():
+            self.shares[name].append(right[source_test[:200, 0] == token].mean())
+
+
+def training_loss(targets, logits):
+    """Leave epsilon at 0: these tasks have one right answer."""
+    return losses.label_smoothed_loss(targets, logits, 0.0)
+
+
+keras.utils.set_random_seed(0)
+model = Transformer(17, 17, num_layers=2, d_model=48, num_heads=4, d_ff=96, dropout=0.0)
+model.compile(
+    optimizer=keras.optimizers.Adam(
+        warmup.NoamSchedule(48, 100, factor=0.3), beta_2=0.98, use_ema=True, ema_momentum=0.99
+    ),
+    loss=training_loss,
+)
+watch = Watch()
+inputs_train, labels_train = target_train[:, :-1], target_train[:, 1:]  # your shift_targets
+history = model.fit((source_train, inputs_train), labels_train, batch_size=128, epochs=10, verbose=0, callbacks=[watch])
+right = share_exactly_right(model, source_test, target_test)
+print(f"parameters: {model.count_params():,}")
+print("at least 99 % of 600 unseen questions exactly right:", right.mean() >= 0.99)
+
+# %% tags=["explore", "nbval-ignore-output"]
+plots.learning_curves(watch.shares, ylabel="share of unseen questions exactly right", title="From guessing to knowing")
+
+# %% [markdown]
+# (These are the shares before the mean is taken, hence the ups and downs.)
+#
+# ### Inside: the cross-attention
+#
+# How does it reverse? We ask for the weights of the cross-attention: for each token that is being written (rows), which
+# source tokens does it look at (columns)? We average over the heads, and show the layer with the sharper weights.
+
+# %% tags=["explore", "nbval-ignore-output"]
+digits = [3, 1, 4, 1, 5, 9, 2, 6]
+names = [str(digit) for digit in digits]
+question = np.array([[TASKS["reverse"], *(digit + 7 for digit in digits)]])
+answer = np.array([[2, *(digit + 7 for digit in reversed(digits))]])
+_, weights = model(question, answer, return_scores=True)
+means = [ops.convert_to_numpy(ops.mean(scores, axis=1))[0] for scores in weights["cross"]]  # (1, H, T, S) -> (T, S)
+sharpest = max(means, key=lambda scores: scores.max(axis=-1).mean())
+written = zip(["START", *reversed(names)], [*reversed(names), "END"], strict=True)
+plots.attention_maps(
+    {"": sharpest},
+    [f"{before} → {after}" for before, after in written],
+    ["task", *names],
+    query_name="last token → next token",
+    key_name="source",
+    title="Reversing: from the last digit to the first",
+)
+
+# %% [markdown]
+# The diagonal runs from the upper right to the lower left: to write the first token, the model looks at the last digit,
+# and so on. Nobody has told it so. (Some weight lies on the task token: it says which way to go.) Look at the two 1s: they are the same token, and yet the model looks at the right
+# one of the two each time, because the positional encoding tells them apart.
+#
+# > **Think first.** Nothing like this is visible when it *sorts*. What could the rows look at instead?
+#
+# <details>
+# <summary>Answer</summary>
+#
+# To write the next digit of a sorted list, it has to find the smallest digit that is not smaller than the last one
+# written, and to count how often that one has been written already. The place in the source says nothing about it. Make
+# the picture for "sort" and see: rows look at *all* digits of one value, wherever they are. Change the task token above
+# and the answer accordingly.
+#
+# </details>
+
+# %% [markdown]
+# ## 9. Repair the broken Transformer
+#
+# On the web you find many articles that explain the Transformer with a listing. Many of them are wrong, and few readers
+# notice: the code runs, shapes come out, the loss even falls. The following three listings are our own, but each fault
+# in them has been met in the wild. Each exercise is one listing. You find the faults by **probing**, not by staring.
+#
+# Three tools, which work on anybody's code:
+#
+# 1. **Shape table.** Call the function with sizes that are *all different*, and write down the shape of the result. The
+#    authors of broken listings like examples in which all sizes are equal; there, a transposed matrix fits everywhere.
+# 2. **Leak test.** Change the last token of the target, and see whether an *earlier* output moves. It must not.
+# 3. **Padding test.** Append padding, and see whether the outputs of the real tokens move. They must not.
+#
+# And one habit: **change one thing that ought to matter, and see whether it does** (a token, an order, a weight).
+
+
+# %%
+def shape_table(function, *arguments, **options):
+    """Call a function and say in one line which shapes went in and came out, or which error it raised."""
+    given = ", ".join(str(tuple(np.shape(argument))) for argument in arguments)
+    try:
+        result = function(*arguments, **options)
+        results = result if isinstance(result, tuple) else (result,)
+        return f"{given} -> {', '.join(str(tuple(np.shape(item))) for item in results)}"
+    except Exception as error:  # a broken listing may raise anything
+        return f"{given} -> {type(error).__name__}"
+
+
+def leak_test(model, source_ids, target_ids):
+    """Measure how far the logits (B, T, V) before the last position move when the last target token is changed."""
+    changed = np.array(target_ids)
+    changed[:, -1] = changed[:, -1] % 5 + 1
+    before, after = (np.asarray(model(source_ids, target)) for target in (target_ids, changed))
+    return float(np.abs(before - after)[:, :-1].max())
+
+
+def padding_test(model, source_ids, target_ids, count=2):
+    """Measure how far the logits (B, T, V) move when so many columns of padding are appended to both sequences."""
+    wider = [np.pad(ids, ((0, 0), (0, count))) for ids in (source_ids, target_ids)]
+    before, after = np.asarray(model(source_ids, target_ids)), np.asarray(model(*wider))
+    return float(np.abs(before - after[:, : before.shape[1]]).max())
+
+
+# %% [markdown]
+# First on a healthy patient, so that we know what healthy looks like:
+
+# %% tags=["explore"]
+healthy = Transformer(11, 13, num_layers=1, d_model=8, num_heads=2, d_ff=16, dropout=0.0)
+source_ids, target_ids = np.array([[5, 6, 7, 8]]), np.array([[2, 6, 5]])
+print("shapes:      ", shape_table(healthy, source_ids, target_ids))
+print("leak test:   ", leak_test(healthy, source_ids, target_ids) < 1e-5)
+print("padding test:", padding_test(healthy, source_ids, target_ids) < 1e-5)
+
+# %% [markdown]
+# ### 9.1 The formula
+#
+# From an article that explains attention "in twenty lines, with a 4 × 4 example". The author promises: `x` `(B, T, D)`
+# asks, `memory` `(B, S, D)` answers; the three weights are `(D, K)`, `(D, K)` and `(D, E)`; `mask` `(B, S)` is True at
+# the real tokens of `memory`; `causal=True` (only if `x` is `memory`) also hides the future.
+
+
+# %% tags=["explore"]
+def article_attention(x, memory, w_query, w_key, w_value, mask=None, causal=False):
+    """Broken. Attend once, in one head; return the output and the weights."""
+    query = ops.matmul(x, w_query)
+    key = ops.matmul(ops.transpose(w_key), ops.swapaxes(memory, 1, 2))  # project the keys
+    value = ops.matmul(memory, w_value)
+    scores = ops.matmul(query, ops.swapaxes(key, 1, 2)) / w_key.shape[1] ** 0.5
+    if mask is not None:
+        mask = mask[:, None, :]
+    if causal:
+        length = x.shape[1]
+        mask = ops.arange(length)[None, :, None] >= ops.arange(length)[None, None, :]
+    if mask is not None:
+        scores = ops.where(mask, scores, -1e9)
+    weights = scores  # large score, large weight
+    return ops.matmul(weights, ops.swapaxes(value, 1, 2)), weights
+
+
+rng = np.random.default_rng(0)
+
+
+def draw_attention(b, t, s, d, k, e):
+    """Draw x (B, T, D), memory (B, S, D), w_query (D, K), w_key (D, K) and w_value (D, E)."""
+    shapes = (b, t, d), (b, s, d), (d, k), (d, k), (d, e)
+    return [rng.normal(size=shape).astype("float32") for shape in shapes]
+
+
+print("the author's 4 x 4:", shape_table(article_attention, *draw_attention(1, 4, 4, 4, 4, 4)))
+print("S is another size: ", shape_table(article_attention, *draw_attention(1, 4, 5, 4, 4, 4)))
+print("all different:     ", shape_table(article_attention, *draw_attention(2, 3, 5, 7, 4, 6)))
+_, weights = article_attention(*draw_attention(1, 4, 4, 4, 4, 4))
+print("each row of the weights sums to 1:", bool(np.allclose(np.sum(weights, axis=-1), 1)))
+
+# %% [markdown]
+# ### Exercise 7: repair the formula
+#
+# Copy the body of the listing into the cell below and repair it. There are four faults. Write down the shape of every
+# line as you go; ask of every array: are the tokens its rows or its columns?
+
+
+# %% exercise="repair_formula" names=["repaired_attention"] forbid=["llmcourse.layers.scaled_dot_product_attention", "llmcourse.layers.attention_weights", "llmcourse.layers.MultiHeadAttention", "keras.layers.MultiHeadAttention", "keras.layers.Attention", "keras.ops.dot_product_attention"]
+def repaired_attention(x, memory, w_query, w_key, w_value, mask=None, causal=False):
+    """Attend once, in one head.
+
+    Args:
+        x: float tensor (B, T, D), the tokens that ask.
+        memory: float tensor (B, S, D), the tokens that answer.
+        w_query: float tensor (D, K).
+        w_key: float tensor (D, K).
+        w_value: float tensor (D, E).
+        mask: boolean tensor (B, S), True at the tokens of memory that may be attended to; or None.
+        causal: whether each token may only attend to itself and to earlier ones as well; then T = S.
+
+    Returns:
+        The output (B, T, E) and the weights (B, T, S).
+    """
+    ### BEGIN SOLUTION
+    query = ops.matmul(x, w_query)  # (B, T, K), one token in each row
+    key = ops.matmul(memory, w_key)  # (B, S, K)
+    value = ops.matmul(memory, w_value)  # (B, S, E)
+    scores = ops.matmul(query, ops.swapaxes(key, 1, 2)) / w_key.shape[1] ** 0.5  # (B, T, S)
+    if mask is not None:
+        scores = ops.where(mask[:, None, :], scores, -1e9)
+    if causal:
+        positions = ops.arange(x.shape[1])
+        scores = ops.where(positions[:, None] >= positions[None, :], scores, -1e9)
+    weights = ops.softmax(scores, axis=-1)
+    return ops.matmul(weights, value), weights
+    ### END SOLUTION
+
+
+# %% check="repair_formula"
+check("repair_formula")
+
+# %% [markdown]
+# <details>
+# <summary>The four faults (after you have found them)</summary>
+#
+# 1. **No softmax.** The weights are raw scores: they may be negative, they sum to nothing in particular, and a masked
+#    score of −1,000,000,000 becomes an enormous weight instead of none.
+# 2. **The value matrix is transposed.** $(B, T, S)$ times $(B, E, S)$ mixes the columns of the values where it should
+#    mix tokens. With $S = E$ nobody notices.
+# 3. **One variable for two masks.** `mask` is first the padding mask; then the causal mask *replaces* it, and padding is
+#    visible again. The two must be combined.
+# 4. **Rows and columns mixed.** The queries have one token in each row, the keys one in each *column*; then the keys
+#    are transposed once more, as if they had been rows.
+#
+# </details>
+#
+# ### 9.2 The layers
+#
+# From an article that builds "the whole Transformer in fifty lines". The author's example has 8 tokens in the source, 8
+# in the target, 8 words in each vocabulary, and `d_model = 8`. Masks are not its subject: it only knows sentences
+# without padding, and its causal mask is right.
+
+
+# %% tags=["explore"]
+class ArticleTransformer(keras.Model):
+    """Broken. One encoder layer, one decoder layer (pre-norm)."""
+
+    def __init__(self, source_vocab_size, target_vocab_size, d_model, num_heads, d_ff):
+        super().__init__()
+        self.d_model = d_model
+        self.embedding = keras.layers.Embedding(source_vocab_size, d_model)
+        self.positions = layers.PositionalEncoding()
+        self.encoder_attention_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.encoder_attention = layers.MultiHeadAttention(num_heads, key_dim=d_model)
+        self.encoder_feed_forward_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.encoder_feed_forward = layers.FeedForward(target_vocab_size, d_ff)
+        self.encoder_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.self_attention_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.self_attention = layers.MultiHeadAttention(num_heads, key_dim=d_model)
+        self.feed_forward_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.feed_forward = layers.FeedForward(target_vocab_size, d_ff)
+        self.decoder_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.to_logits = keras.layers.Dense(target_vocab_size)
+
+    def call(self, source_ids, target_ids):
+        source = ops.one_hot(source_ids, self.d_model)  # tokens become vectors
+        target = ops.one_hot(target_ids, self.d_model)
+
+        x = source
+        y = self.encoder_attention(self.encoder_attention_norm(x), target)
+        x = x + y
+        x = x + self.encoder_feed_forward(self.encoder_feed_forward_norm(x))
+        memory = self.encoder_norm(x)
+
+        x = target
+        causal = layers.causal_mask(x.shape[1])
+        y = self.self_attention(memory, self.self_attention_norm(x), mask=causal)  # self-attention
+        x = x + y
+        x = x + y
+        return self.to_logits(self.decoder_norm(x))
+
+
+rng = np.random.default_rng(0)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Keras suspects something, too; what does it say without this line?
+    for words, vocabularies, d_model, S, T in (
+        ("the author's sizes", (8, 8), 8, 8, 8),
+        ("S and T differ    ", (8, 8), 8, 8, 6),
+        ("D and V differ    ", (8, 12), 8, 8, 8),
+    ):
+        patient = ArticleTransformer(*vocabularies, d_model, 2, 16)
+        ids = rng.integers(4, 8, size=(1, S)), rng.integers(4, 8, size=(1, T))
+        print(words, shape_table(patient, *ids))
+    patient = ArticleTransformer(8, 8, 8, 2, 16)
+    ids = np.array([[4, 5, 6, 7]]), np.array([[2, 5, 6, 7]])
+    print("leak test passed:", leak_test(patient, *ids) < 1e-5)
+    print("parameters of one attention:", patient.encoder_attention.count_params(), "instead of", 4 * (8 * 8 + 8))
+
+# %% [markdown]
+# Go on probing. What should happen to the logits if you change an early token of the target? If you swap two tokens of
+# the source? If you set all weights of `feed_forward` to zero? If you change the embedding? And does it?
+#
+# ### Exercise 8: repair the layers
+#
+# There are seven faults, some of them in several places. Write the repaired class. **Keep the names** of the sub-layers
+# that are right, since the checks look at them, and use these names for what is new: `source_embedding`,
+# `target_embedding`, `cross_attention_norm`, `cross_attention`. Whether you multiply the embeddings by
+# $\sqrt{D}$ is up to you.
+
+
+# %% exercise="repair_layers" names=["RepairedTransformer"] forbid=["llmcourse.models.translator.Transformer", "llmcourse.layers.EncoderLayer", "llmcourse.layers.DecoderLayer"]
+class RepairedTransformer(keras.Model):
+    """Map a source and the beginning of its target to logits: one encoder layer, one decoder layer (pre-norm).
+
+    Sub-layers: source_embedding, target_embedding, positions; encoder_attention_norm, encoder_attention,
+    encoder_feed_forward_norm, encoder_feed_forward, encoder_norm; self_attention_norm, self_attention,
+    cross_attention_norm, cross_attention, feed_forward_norm, feed_forward, decoder_norm; to_logits.
+    """
+
+    def __init__(self, source_vocab_size, target_vocab_size, d_model, num_heads, d_ff):
+        super().__init__()
+        ### BEGIN SOLUTION
+        key_dim = d_model // num_heads
+        self.source_embedding = keras.layers.Embedding(source_vocab_size, d_model)
+        self.target_embedding = keras.layers.Embedding(target_vocab_size, d_model)
+        self.positions = layers.PositionalEncoding()
+        self.scale = d_model**0.5
+        self.encoder_attention_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.encoder_attention = layers.MultiHeadAttention(num_heads, key_dim)
+        self.encoder_feed_forward_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.encoder_feed_forward = layers.FeedForward(d_model, d_ff)
+        self.encoder_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.self_attention_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.self_attention = layers.MultiHeadAttention(num_heads, key_dim)
+        self.cross_attention_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.cross_attention = layers.MultiHeadAttention(num_heads, key_dim)
+        self.feed_forward_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.feed_forward = layers.FeedForward(d_model, d_ff)
+        self.decoder_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.to_logits = keras.layers.Dense(target_vocab_size)
+        ### END SOLUTION
+
+    def call(self, source_ids, target_ids):
+        """Encode the source, decode the target.
+
+        Args:
+            source_ids: integer tensor (B, S).
+            target_ids: integer tensor (B, T).
+
+        Returns:
+            The logits, float tensor (B, T, target_vocab_size).
+        """
+        ### BEGIN SOLUTION
+        x = self.positions(self.source_embedding(source_ids) * self.scale)  # (B, S, D)
+        y = self.encoder_attention_norm(x)
+        x = x + self.encoder_attention(y, y)
+        x = x + self.encoder_feed_forward(self.encoder_feed_forward_norm(x))
+        memory = self.encoder_norm(x)
+
+        x = self.positions(self.target_embedding(target_ids) * self.scale)  # (B, T, D)
+        y = self.self_attention_norm(x)
+        x = x + self.self_attention(y, y, mask=layers.causal_mask(x.shape[1]))
+        x = x + self.cross_attention(self.cross_attention_norm(x), memory)
+        x = x + self.feed_forward(self.feed_forward_norm(x))
+        return self.to_logits(self.decoder_norm(x))
+        ### END SOLUTION
+
+
+# %% check="repair_layers"
+check("repair_layers")
+
+# %% [markdown]
+# <details>
+# <summary>The seven faults (after you have found them)</summary>
+#
+# 1. **`key_dim` is `d_model`.** Each head is as wide as the whole model; H heads cost H times as much. It should be
+#    `d_model / num_heads`. The count of parameters gives it away.
+# 2. **The feed-forward networks end as wide as the vocabulary.** Their result is added to $x$, so it must be $D$ wide.
+# 3. **The encoder attends from its input to the target.** It reads the answer: the leak test fails. The encoder knows
+#    the source alone.
+# 4. **The "self-attention" asks with the memory and answers with the target, and there is no cross-attention.** Rows
+#    come out as many as there are source tokens.
+# 5. **The third short cut adds the wrong tensor, and the third sub-layer is missing.** `feed_forward` is made and never
+#    called; its weights have no influence on anything.
+# 6. **One embedding for two vocabularies, and never applied.** One-hot vectors take its place, which works only while
+#    the vocabulary is no larger than $D$.
+# 7. **The positional encoding is never applied.** A sentence becomes a bag of words.
+#
+# </details>
+#
+# ### 9.3 The training
+#
+# From an article about "training your own translator". The model is a healthy `Transformer`; what is broken stands
+# around it: the masks, what is given to `fit`, and the loss.
+
+
+# %% tags=["explore"]
+def article_masks(source_ids, inputs):
+    """Broken. Return the masks of the encoder, of the decoder's self-attention and of its cross-attention."""
+    return None, None, None  # Keras makes the masks itself
+
+
+def article_batch(source_ids, target_ids):
+    """Broken. Return x and y for model.fit(x, y); target_ids are START ... END, padded."""
+    return source_ids, target_ids
+
+
+def article_loss(labels, logits):
+    """Broken. Return the mean loss of a batch."""
+    labels = ops.cast(labels, "float32")[:, :, None]
+    log_probs = ops.log(ops.clip(logits, 1e-7, 1.0))
+    return ops.mean(-ops.sum(labels * log_probs, axis=-1))
+
+
+labels = np.array([[7, 8, 3, 0, 0]])
+guess = np.log(np.full((1, 5, 17), 1 / 17, dtype="float32"))  # logits that know nothing
+print(f"the loss of a model that knows nothing: {float(article_loss(labels, guess)):.0f} instead of {np.log(17):.2f}")
+sure = guess.copy()
+sure[0, np.arange(5), labels[0]] = 20.0  # right everywhere, and very sure
+print(f"the loss of a model that knows everything: {float(article_loss(labels, sure)):.0f} instead of 0.00")
+print(
+    "adding 5 to all logits changes the loss:",
+    abs(float(article_loss(labels, guess + 5) - article_loss(labels, guess))) > 1,
+)
+wider = np.pad(labels, ((0, 0), (0, 5))), np.pad(guess, ((0, 0), (0, 5), (0, 0)))
+print("more padding changes the loss:", abs(float(article_loss(*wider) - article_loss(labels, guess))) > 1)
+
+# %% [markdown]
+# Two of the faults hide in three letters: the sum over the vocabulary of `labels * log_probs` is the cross-entropy **if
+# the labels are one-hot rows**. Here they are ids, so each loss is multiplied by the *number* of its token.
+#
+# ### Exercise 9: repair the training
+#
+# There are seven faults. Write the three functions anew. The masks have four axes and are True where attending is
+# allowed, as in the last lesson; `layers.padding_mask`, `layers.causal_mask` and `layers.combine_masks` may be used, and
+# so may your own `shift_targets` and your own loss with epsilon 0. `make_batch` works with NumPy arrays.
+
+
+# %% exercise="repair_training" names=["make_masks", "make_batch", "sequence_loss"] forbid=["llmcourse.training.losses.label_smoothed_loss"]
+def make_masks(source_ids, inputs):
+    """Make the three masks of a Transformer from the ids.
+
+    Args:
+        source_ids: integer tensor (B, S); 0 is padding.
+        inputs: integer tensor (B, T), what the decoder is given; 0 is padding.
+
+    Returns:
+        Three boolean tensors, True for "may attend": the mask of the encoder's self-attention (B, 1, 1, S), of the
+        decoder's self-attention (B, 1, T, T), and of the cross-attention (B, 1, 1, S).
+    """
+    ### BEGIN SOLUTION
+    source_mask = layers.padding_mask(source_ids)
+    target_mask = layers.combine_masks(layers.padding_mask(inputs), layers.causal_mask(inputs.shape[1]))
+    return source_mask, target_mask, source_mask
+    ### END SOLUTION
+
+
+def make_batch(source_ids, target_ids):
+    """Make x and y for model.fit(x, y), where the model is called as model((source_ids, inputs)).
+
+    Args:
+        source_ids: integer array (B, S).
+        target_ids: integer array (B, T+1), START ... END in each row, padded.
+
+    Returns:
+        The pair (x, y): x is itself the pair (source_ids, inputs), and y are the labels (B, T).
+    """
+    ### BEGIN SOLUTION
+    return (source_ids, target_ids[:, :-1]), target_ids[:, 1:]
+    ### END SOLUTION
+
+
+def sequence_loss(labels, logits):
+    """Compute the mean cross-entropy of the real tokens.
+
+    Args:
+        labels: integer tensor (B, T), token ids; 0 is padding.
+        logits: float tensor (B, T, V), before any softmax.
+
+    Returns:
+        One number.
+    """
+    ### BEGIN SOLUTION
+    log_probs = ops.log_softmax(logits)  # (B, T, V)
+    labels = ops.cast(labels, "int32")
+    each = -ops.take_along_axis(log_probs, labels[:, :, None], axis=-1)[:, :, 0]  # (B, T)
+    real = ops.cast(ops.not_equal(labels, 0), "float32")
+    return ops.sum(each * real) / ops.maximum(ops.sum(real), 1.0)
+    ### END SOLUTION
+
+
+# %% check="repair_training"
+check("repair_training")
+
+# %% [markdown]
+# <details>
+# <summary>The seven faults (after you have found them)</summary>
+#
+# 1. **No causal mask.** The model reads the answer. The loss becomes wonderful, the translations do not.
+# 2. **No padding mask.** Padding is attended to, so results depend on the neighbours in the batch. (Keras makes such
+#    masks only for layers that ask for it. In the target, padding stands at the end, and the causal mask already hides
+#    it from all real tokens; the combined mask says so openly, and still holds if padding stands elsewhere.)
+# 3. **The targets are not shifted.** Each position is asked for the token that it is given.
+# 4. **`fit` feeds one input.** The decoder gets nothing to start from.
+# 5. **Logits taken for probabilities.** Clipping to $[10^{-7}, 1]$ makes every negative logit the same and every logit
+#    above 1 as well; there is no gradient any more.
+# 6. **A one-hot formula for integer labels.** Token 16 counts sixteen times as much, and for *every* word of the
+#    vocabulary.
+# 7. **Padding counts** in the mean.
+#
+# </details>
+#
+# Two more things that articles leave out are no faults in the strict sense, so we did not count them. Without the
+# factor $\sqrt{D}$ the embeddings start small beside the positions; the model can learn larger ones, it takes longer.
+# And without warm-up many models still train, in particular with pre-norm; deep post-norm models often do not.
+
+# %% [markdown]
+# ## 10. How good is it really?
+#
+# A model that has been trained must be judged, and reports are not always honest. Here is one, from a model that marks
+# names in texts: each token is a person (PER), a place (LOC), an organisation (ORG), or nothing of the kind (O). The
+# headline reads: **"micro-F1 97 %"**.
+#
+# | class | precision | recall | F1 | tokens |
+# | --- | ---: | ---: | ---: | ---: |
+# | O | 0.978 | 0.994 | 0.986 | 8,200 |
+# | PER | 0.952 | 0.871 | 0.910 | 700 |
+# | LOC | 0.927 | 0.867 | 0.896 | 600 |
+# | ORG | 0.897 | 0.840 | 0.924 | 500 |
+# | **micro average** | 0.970 | 0.970 | **0.970** | **12,000** |
+#
+# For one class: *precision* is the share of right answers among the model's answers for this class, *recall* the share
+# of the class's tokens that were found, and F1 their harmonic mean, $2pr/(p + r)$. *Micro* means: count over all
+# classes together.
+#
+# > **Think first.** Find what is wrong with this table before you run the next cell. What would a program score that
+# > says O to every token?
+
+# %% tags=["explore"]
+names = ["O", "PER", "LOC", "ORG"]
+counts = np.array(  # rows: true class, columns: the model's answer
+    [[8150, 15, 15, 20], [70, 610, 12, 8], [50, 10, 520, 20], [60, 6, 14, 420]]
+)
+claimed_f1, claimed_total = [0.986, 0.910, 0.896, 0.924], 12_000
+right, tokens, answers = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+precision, recall = right / answers, right / tokens
+f1 = 2 * precision * recall / (precision + recall)
+for place, name in enumerate(names):
+    verdict = "right" if abs(f1[place] - claimed_f1[place]) < 0.001 else f"wrong: claimed {claimed_f1[place]:.3f}"
+    print(f"{name:4s} F1 {f1[place]:.3f} ({verdict})")
+print("tokens in all:", tokens.sum(), "- claimed:", claimed_total)
+print(f"micro-F1 with O: {right.sum() / tokens.sum():.3f} - that is just the accuracy")
+print(f"a program that always says O: {tokens[0] / tokens.sum():.3f}")
+found = right[1:].sum()
+names_precision, names_recall = found / answers[1:].sum(), found / tokens[1:].sum()
+names_f1 = 2 * names_precision * names_recall / (names_precision + names_recall)
+print(f"micro-F1 of the names alone: {names_f1:.3f}")
+
+# %% [markdown]
+# - **The majority class is in the average.** Micro-F1 over *all* classes is nothing but the accuracy, and "always O"
+#   gets 82 % without having read a word. Of the names alone, it is 89 %. Most of the 97 % was never in question.
+# - **The columns do not add up.** 8,200 + 700 + 600 + 500 is 10,000 and not 12,000.
+# - **An F1 of 0.924 cannot lie above both** its precision, 0.897, and its recall, 0.840. A mean lies between.
+#
+# Ask of every number: what does the simplest program score on this? Over what is the mean taken? Does it add up? And
+# would you notice a difference? For our digits: a model with 99 % of all *tokens* right, if its mistakes are independent,
+# has only $0.99^9 \approx 91$ % of all sentences of nine tokens right. That is why we counted whole sentences.
+
+# %% [markdown]
+# ## What to take with you
+#
+# - A layer gathers (attention) and thinks (feed-forward). Pre-norm: $x + f(\operatorname{norm}(x))$; the short cut
+#   starts before the norm.
+# - The decoder layer has three sub-layers. In the cross-attention the queries come from the decoder, keys and values
+#   from the memory. As many rows come out as there are queries.
+# - Teacher forcing: inputs are `ids[:, :-1]`, targets `ids[:, 1:]`, and the causal mask makes it honest.
+# - The loss takes logits and integer ids, counts real tokens only, and may be smoothed.
+# - Warm up; then fall with $1/\sqrt{\text{step}}$.
+# - Probe before you trust: a shape table with different sizes, a leak test, a padding test; change what ought to matter
+#   and see whether it does.
+#
+# `check.progress()` shows your points. In the next lesson this very model learns to translate real sentences.
+#
+# ### Further reading
+#
+# - A. Vaswani, N. Shazeer, N. Parmar, J. Uszkoreit, L. Jones, A. N. Gomez, Ł. Kaiser and I. Polosukhin (2017): Attention
+#   is all you need. *NeurIPS* 30. The Transformer; section 3.1 is this lesson's parts 2 and 3, section 5.3 the schedule.
+# - R. Xiong, Y. Yang, D. He, K. Zheng, S. Zheng, C. Xing, H. Zhang, Y. Lan, L. Wang and T.-Y. Liu (2020): On layer
+#   normalization in the Transformer architecture. *ICML*, PMLR 119, 10524–10533. Why pre-norm needs less warm-up.
+# - J. L. Ba, J. R. Kiros and G. E. Hinton (2016): Layer normalization. arXiv:1607.06450.
+# - K. He, X. Zhang, S. Ren and J. Sun (2016): Deep residual learning for image recognition. *CVPR*, 770–778. The short
+#   cut.
+# - C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna (2016): Rethinking the Inception architecture for computer
+#   vision. *CVPR*, 2818–2826. Label smoothing, in section 7.
+# - I. Sutskever, O. Vinyals and Q. V. Le (2014): Sequence to sequence learning with neural networks. *NeurIPS* 27.
+#   Encoder and decoder, before attention.

@@ -1,0 +1,106 @@
+"""What a run on digits does, in numbers: the recipes by name, each chosen on digits held out from training."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from llmcourse.training.augmentation import Deformation
+
+DataSize = Literal["small", "full"]
+RecipeName = Literal["fast", "best"]
+HELD_OUT = {"small": 500, "full": 5_000}  # the last training digits: never trained on, they choose recipe and weights
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """State how a network is built and trained.
+
+    Args:
+        filters: of each block of `build_small_cnn`.
+        strides: of each block.
+        dropout: share of the last features set to zero in training.
+        epochs: how often each digit is seen.
+        batch_size: digits in a step.
+        peak_rate: the highest learning rate of Adam, reached after the share `warmup` of all steps.
+        warmup: share of the steps in which the rate rises.
+        label_smoothing: probability that is taken from the true class and given to all classes alike.
+        shift: how many pixels a digit may move in training, where there is no deformation.
+        deformation: how far a digit may be bent in training; None only moves it, at a fiftieth of the cost.
+        averaged_epochs: over how many epochs at the end the weights are averaged; 1 keeps the last ones.
+    """
+
+    filters: tuple[int, ...] = (16, 32, 64)
+    strides: tuple[int, ...] = (2, 2, 2)
+    dropout: float = 0.0
+    epochs: int = 3
+    batch_size: int = 128
+    peak_rate: float = 0.01
+    warmup: float = 0.2
+    label_smoothing: float = 0.05
+    shift: int = 1
+    deformation: Deformation | None = None
+    averaged_epochs: int = 1
+
+    def __post_init__(self) -> None:
+        counts = (self.epochs, self.batch_size, self.averaged_epochs)
+        if min(counts) < 1:
+            raise ValueError(f"epochs, batch_size and averaged_epochs must be 1 or more. Received: {counts}.")
+
+
+@dataclass(frozen=True)
+class CnnConfig:
+    """State everything that decides which weights come out of a run.
+
+    Args:
+        data: which digits, "small" or "full".
+        recipe: its name.
+        seed: for the first weights, the order of the digits, their shifts and the dropout.
+        settings: the numbers of the recipe.
+    """
+
+    data: str
+    recipe: str
+    seed: int
+    settings: Recipe
+
+
+# With 3,500 digits the network would learn each by heart, so they are bent further than 55,000 need to be.
+FEW_DIGITS = Deformation(rotation=12, stretch=0.12, slant=0.12, shift=2, wobble=1.5)
+RECIPES: dict[tuple[str, str], Recipe] = {
+    ("full", "fast"): Recipe(epochs=7),
+    ("full", "best"): Recipe(
+        filters=(32, 64, 64, 128),
+        strides=(2, 1, 2, 2),
+        dropout=0.3,
+        epochs=26,
+        warmup=0.3,
+        label_smoothing=0.1,
+        averaged_epochs=3,
+        deformation=Deformation(),
+    ),
+    ("small", "fast"): Recipe(epochs=15, batch_size=64, deformation=FEW_DIGITS),
+    ("small", "best"): Recipe(
+        epochs=50, batch_size=64, warmup=0.3, label_smoothing=0.1, averaged_epochs=3, deformation=FEW_DIGITS
+    ),
+}
+
+
+def cnn_config(data: DataSize = "small", recipe: RecipeName = "fast", seed: int = 0) -> CnnConfig:
+    """Look up a recipe.
+
+    Args:
+        data: "small" for 4,000 digits or "full" for 60,000, test digits not counted.
+        recipe: "fast" for good digits in seconds, "best" for the most accurate single network in minutes.
+        seed: from 0 to 2**32 - 1.
+
+    Returns:
+        The configuration of the run.
+
+    Raises:
+        ValueError: another name, or a seed out of range.
+    """
+    if (data, recipe) not in RECIPES:
+        names = f"data must be one of {get_args(DataSize)} and recipe one of {get_args(RecipeName)}"
+        raise ValueError(f"{names}. Received: {data!r} and {recipe!r}.")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be from 0 to 2**32 - 1. Received: {seed}.")
+    return CnnConfig(data, recipe, seed, RECIPES[data, recipe])
