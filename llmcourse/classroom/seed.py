@@ -42,7 +42,7 @@ def class_seed(path: Path) -> str:
 def _draw(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     seed = secrets.token_hex(32)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(seed + "\n")
