@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from llmcourse.checking.lessons import Cell, Lesson
 from llmcourse.checking.syllabus import load_syllabus
 from llmcourse.classroom.execute import run_notebook
+from llmcourse.files import write_atomically
 
 # Without the kernel's Python version, which would differ from machine to machine.
 _METADATA = {
@@ -90,7 +90,7 @@ def build(
             solution = (solution[0], run_notebook(solution[1], name=solution[0], environment=own_lessons))
         for name, notebook in (student, solution):
             say(f"writing {name}")
-            _write(out / name, notebook_text(notebook))
+            write_atomically(out / name, notebook_text(notebook))
     for path in _stale(lessons, out):
         say(f"removing {path.relative_to(out)}")
         path.unlink()
@@ -169,17 +169,6 @@ def _nbgrader_metadata(lesson: Lesson, cell: Cell) -> dict:
         return {**common, "grade": False, "locked": False, "solution": True}
     points = lesson.exercises[cell.check or ""].points
     return {**common, "grade": True, "locked": True, "points": points, "solution": False}
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file under a temporary name first, so that nobody ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _compare(out: Path, name: str, wanted: NotebookNode) -> Iterator[str]:
