@@ -917,7 +917,7 @@ def the_validation_images_are_never_learned(student, rng):
         share = float((run.reloaded_logits(x_val[secret]).argmax(axis=1) == 0).mean())
         learned = float((run.reloaded_logits(sets[0]).argmax(axis=1) == 0).mean())
         required = "the class that only validation images have is hardly ever answered"
-        expect(max(share, learned) < 0.5, required=required, received=f"in {share:.0%} of its images")
+        expect(max(share, learned) < 0.25, required=required, received=f"in {share:.0%} of its images")
 
 
 def move_and_dim(images, rng):

@@ -843,7 +843,7 @@ print(f"the same coin on 100 new questions:                        {right[best, 
 # batches of 64 and at most 12 epochs are a good start; with these, training takes about 10 seconds.
 
 
-# %% exercise="train_and_save" forbid=["llmcourse.models.convolution.train_and_save", "llmcourse.training.cnn.train"]
+# %% exercise="train_and_save" forbid=["llmcourse.models.convolution.train_and_save", "llmcourse.training.cnn.train_cnn", "llmcourse.training.cnn.fit_cnn"]
 def train_and_save(model, x_train, y_train, x_val, y_val, path):
     """Train a model, go back to its best epoch, and save it.
 
@@ -911,7 +911,6 @@ model = keras.Sequential(
 history = convolution.train_and_save(model, x_train, y_train, x_val, y_val, path, epochs=16, patience=6)
 plots.learning_curves(
     {"training": history["loss"], "validation": history["val_loss"]},
-    mark_lowest=True,
     title="With dropout and augmentation, training is the harder problem",
 )
 

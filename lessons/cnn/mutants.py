@@ -784,7 +784,7 @@ changed(
 )
 changed(
     "train_and_save",
-    SHORT,
+    TRAIN.replace("epochs=6", "epochs=12"),
     "the_validation_images_are_never_learned",
     [
         (

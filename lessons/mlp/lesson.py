@@ -1356,7 +1356,7 @@ print(f"test accuracy >= 0.92: {accuracy >= 0.92}")
 # %% [markdown]
 # **Common mistakes**
 #
-# - A softmax in the last layer *and* `from_logits=True`: softmax twice. It trains, but badly, and nothing warns you.
+# - A softmax in the last layer *and* `from_logits=True`: softmax twice. It trains, but badly; Keras warns in some cases only.
 # - Without `keras.Input` the model does not know its number of inputs yet, and has no weights before the first call.
 
 # %% [markdown]
