@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from llmcourse import __version__, cli_train
+from llmcourse import __version__, cli_train, cli_translate
 
 app = typer.Typer(
     help="A deep-learning course in graded notebooks, from an MLP in NumPy to a Transformer that translates.",
@@ -28,6 +28,7 @@ LessonsOption = Annotated[
 
 app.add_typer(cli_train.train, name="train")
 app.command()(cli_train.evaluate)
+app.command()(cli_translate.translate)
 
 
 @app.callback(invoke_without_command=True)

@@ -5,7 +5,7 @@ A new task adds a command to `train` and its function to `EVALUATIONS`.
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 train = typer.Typer(help="Train a network in a folder; the same command goes on with a run that was stopped.")
@@ -59,18 +59,53 @@ def cnn(
     config = cnn_config(data.value, recipe.value, seed)
     if epochs:
         config = replace(config, settings=replace(config.settings, epochs=epochs))
-    command = shlex.join(["llmcourse", *sys.argv[1:]])
     already = (folder / "scores.json").exists()
-    try:
-        with _training_bar() as on_steps:
-            scores = train_cnn(config, folder, on_steps=on_steps, command=command)
-    except KeyboardInterrupt:
-        errors.print("Stopped. The same command goes on after the last whole epoch.")
-        raise typer.Exit(130) from None
+    with _stoppable("after the last whole epoch"), _training_bar(_DIGITS_COLUMNS, _digits_fields) as on_steps:
+        scores = train_cnn(config, folder, on_steps=on_steps, command=_command())
     if already:
         out.print(f"The run in {folder} is finished; there is nothing to do.", soft_wrap=True)
     out.print(f"Test accuracy {scores['test_accuracy']:.2%} after {scores['cpu_seconds']:,} s of processor time.")
     out.print(f"Model card: {folder / 'model_card.md'}", soft_wrap=True)
+
+
+@train.command()
+def translation(
+    folder: Annotated[Path, typer.Option("--out", help="The folder of the run: new, empty, or with the same run.")],
+    data: Annotated[
+        str, typer.Option(help="phrases, multi30k, tatoeba-cmn, or a file with two columns and a tab between them.")
+    ] = "phrases",
+    target: Annotated[
+        str | None, typer.Option(help="The language to translate into: zh, de or fr.", show_default=False)
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="How long to train, by the clock.", show_default=False)] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="How often each pair is seen, in place of --minutes.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other first weights and another order.")] = 0,
+    vocab_size: Annotated[
+        int | None, typer.Option(help="More or fewer tokens than usual for the data.", show_default=False)
+    ] = None,
+    tokenized: Annotated[
+        bool, typer.Option("--tokenized", help="Multi30k in lower case and tokenised, as papers report it.")
+    ] = False,
+) -> None:
+    """Train a Transformer that translates and write model, scores, curves and model card."""
+    from llmcourse.training.translation import train_translation, translation_config
+
+    changes = {} if vocab_size is None else {"vocab_size": vocab_size, "vocab_may_shrink": False}
+    settings = {"tokenized": tokenized, "minutes": minutes, "epochs": epochs, "seed": seed, **changes}
+    config = translation_config(data, target, **settings)  # type: ignore[arg-type]
+    already = (folder / "scores.json").exists()
+    with (
+        _stoppable("from the last checkpoint, which is some minutes old at most"),
+        _training_bar(_TRANSLATION_COLUMNS, _translation_fields) as on_progress,
+    ):
+        scores = train_translation(config, folder, on_progress=on_progress, command=_command())
+    if already:
+        out.print(f"The run in {folder} is finished; there is nothing to do.", soft_wrap=True)
+    _print_scores(scores)
+    out.print(f"Model card: {folder / 'model' / 'model_card.md'}", soft_wrap=True)
+    out.print(f'Try it: llmcourse translate --model {folder} "..."', soft_wrap=True)
 
 
 def evaluate(
@@ -104,33 +139,88 @@ def _evaluate_cnn(folder: Path) -> None:
     out.print(f"Confusion matrix: {folder / CONFUSION}", soft_wrap=True)
 
 
-EVALUATIONS: Mapping[str, Callable[[Path], None]] = {"cnn": _evaluate_cnn}
+def _evaluate_translation(folder: Path) -> None:
+    from llmcourse.training.translation_scores import evaluate_translation
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors) as bar:
+        lines: dict[str, Any] = {}
+
+        def move(name: str, done: int, total: int) -> None:
+            if name not in lines:
+                lines[name] = bar.add_task(f"Translating: {name}", total=total)
+            bar.update(lines[name], completed=done, total=total)
+
+        scores = evaluate_translation(folder, move)
+    _print_scores(scores)
+
+
+def _print_scores(scores: Mapping[str, Any]) -> None:
+    from llmcourse.training.translation_report import score_rows
+
+    table = Table(title=f"Beam search with {scores['beam_size']} beams")
+    for heading in ("pairs", "sentences", "BLEU", "chrF", "exact match"):
+        table.add_column(heading, justify="left" if heading == "pairs" else "right")
+    for row in score_rows(scores):
+        table.add_row(*row)
+    out.print(table)
+    for measure, name in (("BLEU", "bleu_signature"), ("chrF", "chrf_signature")):
+        out.print(f"{measure}: {scores['test'][name]}", soft_wrap=True, highlight=False, style="dim")
+
+
+EVALUATIONS: Mapping[str, Callable[[Path], None]] = {"cnn": _evaluate_cnn, "translation": _evaluate_translation}
+
+_DIGITS_COLUMNS = (
+    TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.2%}"),
+    TextColumn("{task.fields[speed]:,.0f} images/s"),
+)
+_TRANSLATION_COLUMNS = (
+    TextColumn("loss {task.fields[loss]:.3f}  BLEU {task.fields[bleu]}"),
+    TextColumn("{task.fields[speed]:,.0f} tokens/s"),
+)
+
+
+def _digits_fields(moment: Any) -> tuple[float, dict[str, Any]]:
+    epoch = f"{moment.epoch}/{moment.epochs}"
+    fields = {"epoch": epoch, "loss": moment.loss, "accuracy": moment.accuracy, "speed": moment.images_per_second}
+    return moment.step / moment.steps, fields
+
+
+def _translation_fields(moment: Any) -> tuple[float, dict[str, Any]]:
+    epoch = f"{moment.epoch}/{moment.epochs}" if moment.epochs else f"{moment.epoch}"
+    bleu = "-" if moment.bleu is None else f"{moment.bleu:.1f}"
+    return moment.progress, {"epoch": epoch, "loss": moment.loss, "bleu": bleu, "speed": moment.tokens_per_second}
+
+
+def _command() -> str:
+    return shlex.join(["llmcourse", *sys.argv[1:]])
 
 
 @contextmanager
-def _training_bar() -> Iterator[Callable[[Any], None]]:
-    """Show loss, accuracy, speed and time left while a run goes on."""
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.2%}"),
-        TextColumn("{task.fields[speed]:,.0f} images/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=errors) as bar:
+def _stoppable(where: str) -> Iterator[None]:
+    """Say how a run that the user stopped goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        errors.print(f"Stopped. The same command goes on {where}.", soft_wrap=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _training_bar(
+    columns: Sequence[TextColumn], read: Callable[[Any], tuple[float, dict[str, Any]]]
+) -> Iterator[Callable[[Any], None]]:
+    """Show measurements, speed and time left while a run goes on; `read` takes a moment apart into share and fields."""
+    first = (TextColumn("epoch {task.fields[epoch]}"), BarColumn())
+    with Progress(*first, *columns, TimeRemainingColumn(), console=errors) as bar:
         task = None
 
         def move(moment: Any) -> None:
             nonlocal task
-            fields = {
-                "epoch": f"{moment.epoch}/{moment.epochs}",
-                "loss": moment.loss,
-                "accuracy": moment.accuracy,
-                "speed": moment.images_per_second,
-            }
+            share, fields = read(moment)
             if task is None:
                 # A run that goes on starts where it is: the time left is not guessed from a jump.
-                task = bar.add_task("", total=moment.steps, completed=moment.step, **fields)
-            bar.update(task, completed=moment.step, **fields)
+                task = bar.add_task("", total=1.0, completed=share, **fields)  # type: ignore[arg-type]
+            bar.update(task, completed=share, **fields)
 
         yield move

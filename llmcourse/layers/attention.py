@@ -101,11 +101,13 @@ class MultiHeadAttention(ExplicitMasks):
 
     Call arguments:
         query: float (B, T, D).
-        value: float (B, S, D).
+        value: float (B, S, D), or the pair that `project_keys_and_values` has made of it.
         key: float (B, S, D); `value` by default.
         mask: boolean that broadcasts to (B, H, T, S), True for "may attend", or None.
         return_scores: bool, whether to return the weights too.
         training: bool, whether dropout is on.
+        cache: None, or a `KeyValueCache` with the keys and values of earlier calls, which the queries may attend to as
+            well; S then counts all places of the cache.
 
     Returns:
         The output, float (B, T, D); with `return_scores` also the weights before dropout, float (B, H, T, S).
@@ -152,16 +154,31 @@ class MultiHeadAttention(ExplicitMasks):
         mask: Any = None,
         return_scores: bool = False,
         training: bool | None = None,
+        cache: Any = None,
     ) -> Any:
         """Project to the heads, attend in each, and project what they found back to the width of the model."""
-        key = value if key is None else key
         query_heads = swap_heads(project(query, self.query_kernel, self.query_bias))  # (B, H, T, K)
-        key_heads = swap_heads(project(key, self.key_kernel, self.key_bias))  # (B, H, S, K)
-        value_heads = swap_heads(project(value, self.value_kernel, self.value_bias))  # (B, H, S, K)
+        projected = value if isinstance(value, tuple) else self.project_keys_and_values(value, key)
+        key_heads, value_heads = projected if cache is None else cache.update(*projected)  # (B, H, S, K)
         weights = attention_weights(query_heads, key_heads, mask)  # (B, H, T, S)
         found = ops.matmul(self.dropout(weights, training=training), value_heads)  # (B, H, T, K)
         output = project(swap_heads(found), self.output_kernel, self.output_bias, axes=2)  # (B, T, D)
         return (output, weights) if return_scores else output
+
+    def project_keys_and_values(self, value: Any, key: Any = None) -> tuple[Any, Any]:
+        """Project to the keys and values of each head; they depend on no query, so those of a source serve all queries.
+
+        Args:
+            value: float (B, S, D).
+            key: float (B, S, D); `value` by default.
+
+        Returns:
+            The keys and the values, float (B, H, S, K) each.
+        """
+        key = value if key is None else key
+        key_heads = swap_heads(project(key, self.key_kernel, self.key_bias))  # (B, H, S, K)
+        value_heads = swap_heads(project(value, self.value_kernel, self.value_bias))  # (B, H, S, K)
+        return key_heads, value_heads
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

@@ -7,6 +7,7 @@ first layer to the last, so one final norm follows (Xiong et al. 2020); with pos
 from typing import Any
 
 import keras
+from keras import ops
 
 from llmcourse.layers.masks import ExplicitMasks
 from llmcourse.layers.transformer import NORM_EPSILON, DecoderLayer, EncoderLayer
@@ -114,11 +115,12 @@ class Decoder(Stack):
 
     Call arguments:
         x: float (B, T, D), embeddings with positions.
-        memory: float (B, S, D), the output of the encoder.
+        memory: float (B, S, D), the output of the encoder, or what `project_memory` has made of it.
         mask: boolean that broadcasts to (B, H, T, T): the causal mask, combined with the padding mask of the target.
         memory_mask: boolean that broadcasts to (B, H, T, S), usually the padding mask of the source, or None.
         return_scores: bool, whether to return the attention weights too.
         training: bool, whether dropout is on.
+        caches: None, or one `KeyValueCache` for each layer: x then holds the newest tokens only.
 
     Returns:
         Float (B, T, D); with `return_scores` also two lists of each layer's weights: of the self-attention, float
@@ -144,12 +146,28 @@ class Decoder(Stack):
         memory_mask: Any = None,
         return_scores: bool = False,
         training: bool | None = None,
+        caches: Any = None,
     ) -> Any:
         """Run the layers in turn; all of them see the same memory."""
         self_scores, cross_scores = [], []
-        for layer in self.layers:
-            x, own, cross = layer(x, memory, mask=mask, memory_mask=memory_mask, return_scores=True, training=training)
+        memories = memory if isinstance(memory, list) else [memory] * len(self.layers)
+        options = {"mask": mask, "memory_mask": memory_mask, "return_scores": True, "training": training}
+        for layer, seen, cache in zip(self.layers, memories, caches or [None] * len(self.layers), strict=True):
+            x, own, cross = layer(x, seen, **options, cache=cache)
             self_scores.append(own)
             cross_scores.append(cross)
         x = self.finish(x)
         return (x, self_scores, cross_scores) if return_scores else x
+
+    def project_memory(self, memory: Any) -> list[tuple[Any, Any]]:
+        """Project the memory to the keys and values of each layer's cross-attention, once for all tokens to come.
+
+        Args:
+            memory: float (B, S, D), the output of the encoder.
+
+        Returns:
+            A pair of keys and values for each layer, float (B, H, S, K) each.
+        """
+        pairs = [layer.cross_attention.project_keys_and_values(memory) for layer in self.layers]
+        # With mixed precision the weights have 32 bits outside of a layer's call.
+        return [(ops.cast(keys, self.compute_dtype), ops.cast(values, self.compute_dtype)) for keys, values in pairs]

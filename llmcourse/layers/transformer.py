@@ -182,12 +182,14 @@ class DecoderLayer(TransformerLayer):
 
     Call arguments:
         x: float (B, T, D).
-        memory: float (B, S, D), the output of the encoder.
+        memory: float (B, S, D), the output of the encoder, or the pair of its keys and values, projected before by
+            `cross_attention.project_keys_and_values`.
         mask: boolean that broadcasts to (B, H, T, T) for the self-attention: the causal mask, combined with the padding
             mask of the target. No causal mask is added here: what you pass is what counts.
         memory_mask: boolean that broadcasts to (B, H, T, S) for the cross-attention: the padding mask of the source.
         return_scores: bool, whether to return the attention weights too.
         training: bool, whether dropout is on.
+        cache: None, or the `KeyValueCache` of the self-attention: x then holds the newest tokens only.
 
     Returns:
         Float (B, T, D); with `return_scores` also the weights of the self-attention, float (B, H, T, T), and of the
@@ -222,10 +224,11 @@ class DecoderLayer(TransformerLayer):
         memory_mask: Any = None,
         return_scores: bool = False,
         training: bool | None = None,
+        cache: Any = None,
     ) -> Any:
         """Run self-attention, cross-attention and the feed-forward sub-layer, each with short cut and norm."""
         y = self.enter(self.self_attention_norm, x)
-        y, self_scores = self.self_attention(y, y, mask=mask, return_scores=True, training=training)
+        y, self_scores = self.self_attention(y, y, mask=mask, return_scores=True, training=training, cache=cache)
         x = self.leave(self.self_attention_norm, x, y, training)
 
         y = self.enter(self.cross_attention_norm, x)

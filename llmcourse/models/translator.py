@@ -34,6 +34,8 @@ class Transformer(keras.Model):
         pre_norm: bool, the norm before each sub-layer (Xiong et al. 2020) or after each sum (Vaswani et al. 2017).
         tied_embeddings: bool, whether the logits are dot products with the target embeddings, one matrix for both uses
             (Press & Wolf 2017, Using the Output Embedding to Improve Language Models), or have a matrix of their own.
+        shared_embeddings: bool, whether source and target look up their tokens in one table, which a joint vocabulary
+            allows (Vaswani et al. 2017, section 3.4).
 
     Call arguments:
         source_ids: integers (B, S), 0 is padding.
@@ -68,6 +70,7 @@ class Transformer(keras.Model):
         activation: str = "relu",
         pre_norm: bool = True,
         tied_embeddings: bool = False,
+        shared_embeddings: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -75,6 +78,11 @@ class Transformer(keras.Model):
             raise ValueError(
                 "vocabularies must have at least 1 token and d_model must be even. "
                 f"Received: {source_vocab_size} and {target_vocab_size} tokens, d_model {d_model}."
+            )
+        if shared_embeddings and source_vocab_size != target_vocab_size:
+            raise ValueError(
+                "shared_embeddings needs one vocabulary for source and target. "
+                f"Received: {source_vocab_size} and {target_vocab_size} tokens."
             )
         stack: dict[str, Any] = {
             "num_layers": num_layers,
@@ -86,9 +94,12 @@ class Transformer(keras.Model):
             "pre_norm": pre_norm,
         }
         own = {"source_vocab_size": source_vocab_size, "target_vocab_size": target_vocab_size}
-        self.settings: dict[str, Any] = {**own, **stack, "tied_embeddings": tied_embeddings}
+        tables = {"tied_embeddings": tied_embeddings, "shared_embeddings": shared_embeddings}
+        self.settings: dict[str, Any] = {**own, **stack, **tables}
         self.source_embedding = self._make_embedding("source_embedding", source_vocab_size)
-        self.target_embedding = self._make_embedding("target_embedding", target_vocab_size)
+        self.target_embedding = self.source_embedding
+        if not shared_embeddings:
+            self.target_embedding = self._make_embedding("target_embedding", target_vocab_size)
         self.positions = PositionalEncoding(name="positions", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.encoder = Encoder(**stack, name="encoder", dtype=self.dtype_policy)
@@ -109,7 +120,8 @@ class Transformer(keras.Model):
         """Make all weights; they do not depend on the lengths, so the model has them from the start."""
         width = (None, None, self.settings["d_model"])
         self.source_embedding.build((None, None))
-        self.target_embedding.build((None, None))
+        if self.target_embedding is not self.source_embedding:
+            self.target_embedding.build((None, None))
         self.encoder.build(width)
         self.decoder.build(width, width)
         if self.to_logits is not None:
@@ -170,17 +182,44 @@ class Transformer(keras.Model):
             return_scores=True,
             training=training,
         )
+        logits = self.score(x)
+        return (logits, {"decoder": own, "cross": cross}) if return_scores else logits
+
+    def decode_next(
+        self, ids: Any, position: Any, memory: list[tuple[Any, Any]], caches: Any, mask: Any, memory_mask: Any
+    ) -> Any:
+        """Score the token after each newest one, with the keys and values of all earlier tokens in the caches.
+
+        A sentence may have several newest tokens: one for each of W beginnings that a search follows side by side. All
+        stand at the same position; the mask says which places of the cache belong to the beginning of which.
+
+        Args:
+            ids: integers (B, W), the newest tokens.
+            position: int, where they stand; 0 is the position of START.
+            memory: a pair of keys and values for each layer, from `decoder.project_memory`.
+            caches: one `KeyValueCache` for each layer; they take in the newest tokens.
+            mask: boolean (B, 1, W, places), over the places of the cache.
+            memory_mask: boolean (B, 1, 1, S), the padding mask of the source.
+
+        Returns:
+            The logits, float32 (B, W, V).
+        """
+        x = self.embed(self.target_embedding, ops.reshape(ids, (-1, 1)), start=position)  # (B*W, 1, D)
+        x = ops.reshape(x, (-1, ops.shape(ids)[1], self.settings["d_model"]))  # (B, W, D)
+        return self.score(self.decoder(x, memory, mask=mask, memory_mask=memory_mask, caches=caches))
+
+    def score(self, x: Any) -> Any:
+        """Turn what the decoder returns, float (B, T, D), into logits, float32 (B, T, V)."""
         if self.to_logits is None:
             logits = ops.matmul(x, ops.transpose(ops.cast(self.target_embedding.embeddings, x.dtype)))
         else:
             logits = self.to_logits(x)
-        logits = ops.cast(logits, self.variable_dtype)  # the loss needs more digits than 16 bits have
-        return (logits, {"decoder": own, "cross": cross}) if return_scores else logits
+        return ops.cast(logits, self.variable_dtype)  # the loss needs more digits than 16 bits have
 
-    def embed(self, embedding: keras.layers.Embedding, ids: Any, training: bool | None = None) -> Any:
+    def embed(self, embedding: keras.layers.Embedding, ids: Any, training: bool | None = None, start: Any = 0) -> Any:
         """Look up the vectors of the tokens, scale them and add the positions: (B, T) becomes (B, T, D)."""
         x = embedding(ids) * math.sqrt(self.settings["d_model"])
-        return self.dropout(self.positions(x), training=training)
+        return self.dropout(self.positions(x, start=start), training=training)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal model."""

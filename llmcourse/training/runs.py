@@ -1,7 +1,7 @@
 """The folder of a training run: what was asked for, how far it came, and what came out.
 
     config.json       what was asked for; another configuration is refused
-    checkpoint.npz    all numbers after the last whole epoch, so that a killed run goes on
+    checkpoint.npz    all numbers after the last whole epoch (or since then), so that a killed run goes on
     history.csv       one row for each epoch
     scores.json       written last: a folder that has it holds a finished run
 
@@ -9,9 +9,11 @@ Nothing here knows what is being trained.
 """
 
 import csv
+import errno
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +61,7 @@ def open_run(folder: Path, config: Mapping[str, Any]) -> bool:
         Whether the run in it is finished.
 
     Raises:
-        RunError: the folder holds something else, or a run of another configuration.
+        RunError: the folder holds something else or a run of another configuration, or cannot be written.
     """
     wanted = json.loads(json.dumps(config))
     if folder.exists() and not folder.is_dir():
@@ -71,7 +73,8 @@ def open_run(folder: Path, config: Mapping[str, Any]) -> bool:
                 f"An empty folder, or one with a run in it, is required. Received: {folder} with {visible[0]}"
                 f"{f' and {len(visible) - 1} more' if visible[1:] else ''}. Choose another one with --out."
             )
-        write_atomically(folder / CONFIG, json.dumps(wanted, indent=2) + "\n")
+        with writing(folder):
+            write_atomically(folder / CONFIG, json.dumps(wanted, indent=2) + "\n")
         return False
     present = read_config(folder)
     differences = list(_differences(wanted, present))
@@ -81,6 +84,30 @@ def open_run(folder: Path, config: Mapping[str, Any]) -> bool:
             "or give the same settings to go on with that run."
         )
     return (folder / SCORES).exists()
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Put what the file system refuses into words: a full disk, a folder without permission.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        RunError: in place of an OSError in the block; what was written before stays as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno == errno.ENOSPC:
+            raise RunError(
+                f"Space on the disk is required. Received: {reason}, while writing to {folder}. What was saved before "
+                "is kept: free some space, and the same command goes on from there."
+            ) from None
+        raise RunError(
+            f"A folder that can be written to is required. Received: {folder}, {reason}. Choose another one with --out."
+        ) from None
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -34,3 +34,33 @@ def one_cycle(steps: int, peak: float, warmup: float = 0.3) -> np.ndarray:
         )
     corners, heights = [0, warmup * steps, steps + 1], [0.0, peak, 0.0]
     return np.interp(np.arange(1, steps + 1), corners, heights).astype(np.float32)
+
+
+def rise_and_fall(progress: float, peak: float, warmup: float) -> float:
+    """Compute the learning rate from how far a run is, so that a run that the clock ends has a schedule too.
+
+    The rate rises in a straight line to its peak and falls in a straight line, as in `one_cycle`; it never goes below a
+    hundredth of the peak, so the first step learns something and so does the last.
+
+    Args:
+        progress: how far the run is, from 0 to 1.
+        peak: the highest rate, above 0.
+        warmup: share of the run that the rise takes, above 0 and below 1.
+
+    Returns:
+        The rate.
+
+    Raises:
+        ValueError: a number is out of range.
+
+    Example:
+        >>> [rise_and_fall(progress, peak=1.0, warmup=0.2) for progress in (0, 0.1, 0.2, 0.6, 1)]
+        [0.01, 0.5, 1.0, 0.5, 0.01]
+    """
+    if not 0 <= progress <= 1 or not peak > 0 or not 0 < warmup < 1:
+        raise ValueError(
+            "progress must be from 0 to 1, peak above 0 and warmup between 0 and 1. "
+            f"Received: progress={progress}, peak={peak}, warmup={warmup}."
+        )
+    share = progress / warmup if progress < warmup else (1 - progress) / (1 - warmup)
+    return peak * max(share, 0.01)

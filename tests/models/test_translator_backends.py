@@ -11,6 +11,17 @@ FILES = [
     *(f"tests/layers/test_{name}.py" for name in ("attention", "masks", "positional", "torch", "transformer")),
     "tests/models/test_translator.py",
     "tests/decoding/test_search.py",
+    "tests/decoding/test_cache.py",
+    "tests/decoding/test_sampling.py",
+    *(
+        f"tests/decoding/test_beam.py::test_{name}"
+        for name in (
+            "a_beam_of_full_width_equals_brute_force[1.0]",
+            "the_cache_changes_nothing[3-{'end': 2.5}]",
+            "a_score_is_the_log_probability_of_the_ids_over_their_number[0.7-True]",
+            "a_search_sees_what_the_model_has_learned_since",
+        )
+    ),
     "tests/training/test_losses.py",
 ]
 

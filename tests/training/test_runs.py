@@ -1,4 +1,5 @@
 import csv
+import errno
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from llmcourse.training.runs import (
     read_config,
     read_scores,
     save_checkpoint,
+    writing,
 )
 
 CONFIG = {"task": "cnn", "seed": 3, "settings": {"epochs": 5, "filters": (2, 3)}}
@@ -110,3 +112,16 @@ def test_a_folder_without_a_run_and_a_damaged_configuration_are_one_clear_error_
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(RunError, match=r"a readable config\.json"):
         read_config(tmp_path)
+
+
+def test_what_the_file_system_refuses_is_one_clear_error(tmp_path):
+    with pytest.raises(RunError, match=r"Space on the disk is required.*the same command goes on"), writing(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(RunError, match=r"can be written to is required.*Permission denied"), writing(tmp_path):
+        raise OSError(errno.EACCES, "Permission denied")
+
+
+def test_a_folder_where_nothing_can_be_made_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"A folder that can be written to is required.*--out"):
+        open_run(tmp_path / "file" / "run", CONFIG)

@@ -1,0 +1,96 @@
+"""What a translator can read: how long a sentence may be, and which text is unlike everything it was trained with."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+STRANGE_TOKENS = 0.25  # share of tokens that no source had, from which on a text is called strange
+STRANGE_DENSITY = 0.5  # characters in a token, beside those in training: text in another language falls into crumbs
+FEWEST_TOKENS = 6  # fewer say nothing about the language
+
+
+class Encoder(Protocol):
+    """Anything that turns a text into token ids, as the tokenizer does."""
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids."""
+
+
+@dataclass(frozen=True)
+class SourceLimits:
+    """Remember the sources that a model was trained with, in a few numbers, to say when a text is unlike them.
+
+    A model translates everything, also what it cannot read; only a warning tells a reader that the result is a guess.
+
+    Args:
+        max_length: tokens that the model reads, END included.
+        density: mean number of characters in a token.
+        seen: the tokens that occurred, as one hexadecimal number: bit i is token i.
+    """
+
+    max_length: int
+    density: float
+    seen: str
+
+    @classmethod
+    def measure(cls, sources: Sequence[str], encoded: Iterable[Sequence[int]], max_length: int) -> "SourceLimits":
+        """Collect the limits from the training sources and their token ids.
+
+        Args:
+            sources: the texts, at least one that is not empty.
+            encoded: their ids, without START and END.
+            max_length: tokens that the model reads.
+
+        Returns:
+            The limits.
+        """
+        counted, bits = 0, 0
+        for ids in encoded:
+            counted += len(ids)
+            for token in set(ids):
+                bits |= 1 << token
+        return cls(max_length, round(sum(map(len, sources)) / max(1, counted), 3), f"{bits:x}")
+
+    @classmethod
+    def from_card(cls, card: dict[str, Any]) -> "SourceLimits | None":
+        """Read the limits from a model's card; None where it has none."""
+        return cls(**card["limits"]) if "limits" in card else None
+
+    def to_card(self) -> dict[str, Any]:
+        """Return the entry `limits` of a model's card."""
+        return asdict(self)
+
+    def complaint(self, text: str, tokenizer: Encoder) -> str:
+        """Say in what a text is unlike the training sources.
+
+        Args:
+            text: one line.
+            tokenizer: the model's.
+
+        Returns:
+            A sentence for the user, or "" for a text like those.
+
+        Example:
+            >>> class Letters:
+            ...     encode = staticmethod(lambda text: [ord(letter) for letter in text])
+            >>> SourceLimits(9, 1.0, f"{1 << 97:x}").complaint("ab" * 9, Letters())
+            'It has 18 tokens; the model reads the first 8 and leaves out the rest.'
+        """
+        ids = tokenizer.encode(text)
+        if len(ids) >= self.max_length:
+            return (
+                f"It has {len(ids):,} tokens; the model reads the first {self.max_length - 1} and leaves out the rest."
+            )
+        bits = int(self.seen, 16)
+        strange = sum(not bits >> token & 1 for token in ids)
+        if strange > STRANGE_TOKENS * len(ids) and strange > 1:
+            return (
+                f"{strange} of its {len(ids)} tokens occurred in no sentence that the model learned to read: "
+                "another language, or unknown characters. The translation is a guess."
+            )
+        if len(ids) >= FEWEST_TOKENS and len(text) < STRANGE_DENSITY * self.density * len(ids):
+            return (
+                f"It falls into {len(ids)} small pieces, unlike the sentences that the model learned to read: "
+                "another language, perhaps. The translation is a guess."
+            )
+        return ""
