@@ -115,7 +115,9 @@ def attention_maps(
     tables = {name: require_shape(f"maps[{name!r}]", table, rows, columns) for name, table in maps.items()}
     side = max(min(0.42, 4.4 / columns), 0.16 + 0.082 * max(map(len, key_labels)))  # inches, also enough for the labels
     above = 0.5 * bool(title) + 0.4 * any(tables)  # for the headline and the panels' names
-    figure = new_figure(min(11.0, len(tables) * (columns * side + 1.1) + 1.2), rows * side + 1.25 + above)
+    width = min(11.0, len(tables) * (columns * side + 1.1) + 1.2)
+    side = min(side, ((width - 1.2) / len(tables) - 1.1) / columns)  # smaller where they do not all fit side by side
+    figure = new_figure(width, rows * side + 1.25 + above)
     panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
     facts = []
     for axes, (name, table) in zip(panels, tables.items(), strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 
 from llmcourse.plots.attention import attention_maps
 from llmcourse.plots.diagrams import VALUE, _box, _sheet
-from llmcourse.plots.picture import BLUE, GREY, PALE, Picture, fitted, in_course_style, plural
+from llmcourse.plots.picture import BLUE, PALE, Picture, fitted, in_course_style, plural
 
 __all__ = ["chinese_font", "cross_attention", "token_table"]
 
@@ -88,6 +88,8 @@ def cross_attention(
         raise ValueError(f"A font that has the characters of the tokens is required. Received: none with {others}.")
     draw = inspect.unwrap(attention_maps)  # the style and the layout are this function's
     picture = draw(maps, rows, columns, query_name="written token", key_name="source token", title=title)
+    for axes in picture.figure.axes[: len(maps)]:
+        axes.tick_params(axis="x", labelrotation=60)  # words are wider than cells where several maps stand side by side
     if font is not None:
         for axes in picture.figure.axes:
             for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
