@@ -4,6 +4,7 @@ import _thread
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,9 +116,18 @@ WRONG = {
 }
 
 
+@pytest.fixture
+def patient(monkeypatch, classroom):
+    """Give code that ends by itself the time it needs on a busy machine."""
+    monkeypatch.setattr(Criterion, "seconds_allowed", 30.0)
+    classroom.limits = replace(classroom.limits, cell_seconds=30.0, seconds=120.0)
+
+
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_answer_costs_its_own_points_and_says_why(name, classroom):
+def test_a_wrong_answer_costs_its_own_points_and_says_why(name, classroom, request):
     source, status, said = WRONG[name]
+    if status != "timeout":
+        request.getfixturevalue("patient")
     row = classroom.grade(double=source)
     assert said in errors(row, "double")
     assert classroom.points(row) == {"double": 0, "shift": 2, "slope": 4.5}
@@ -143,6 +153,7 @@ RIGHT = {
 
 
 @pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.usefixtures("patient")
 def test_what_disturbs_nothing_costs_nothing(name, classroom):
     row = classroom.grade(double=RIGHT[name])
     assert (row.score, row.status) == (9.5, "ok")
@@ -212,15 +223,16 @@ def test_more_calls_than_allowed_are_refused(classroom, monkeypatch):
     assert "at most 5 times in one check" in errors(row, "slope")
 
 
+@pytest.mark.usefixtures("patient")
 def test_the_time_of_a_whole_submission_ends_it_with_what_it_has(classroom):
-    limits = Limits(cell_seconds=5.0, seconds=0.8)
+    limits = Limits(cell_seconds=30.0, seconds=3.0)
     start = time.monotonic()
-    slow = {"shift": "import time\ndef shift(x): time.sleep(0.7)", "slope": "import time\ntime.sleep(0.3)"}
+    slow = {"shift": "import time\ndef shift(x): time.sleep(10)", "slope": "import time\ntime.sleep(0.3)"}
     row = classroom.grade(limits=limits, **slow)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 9
     assert classroom.points(row) == {"double": 3, "shift": 0, "slope": 0}
     assert row.status == "timeout"
-    assert "the whole submission took longer than 0.8 seconds" in errors(row, "slope")
+    assert "the whole submission took longer than 3 seconds" in errors(row, "slope")
     assert classroom.grade().score == 9.5
 
 
@@ -361,7 +373,7 @@ def test_ctrl_c_ends_everything_at_once_and_says_nothing_about_unfinished_work(c
     with pytest.raises(KeyboardInterrupt):
         limits = Limits(cell_seconds=30.0)
         grade_class(submissions, "a" * 64, jobs=3, lessons=lessons, limits=limits, done=stop_after_the_first)
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 9
     assert done == ["a"]
     assert not [pid for pid in pids.read_text().split() if Path(f"/proc/{pid}").exists()]
 
