@@ -27,6 +27,7 @@ def softmax(scores: Any, axis: int = -1) -> Any:
         >>> ops.convert_to_numpy(softmax(ops.zeros(2))).tolist()
         [0.5, 0.5]
     """
+    scores = ops.convert_to_tensor(scores)
     odds = ops.exp(scores - ops.max(scores, axis=axis, keepdims=True))
     return odds / ops.sum(odds, axis=axis, keepdims=True)
 

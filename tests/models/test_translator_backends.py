@@ -9,7 +9,10 @@ import pytest
 
 FILES = {
     "layers": [
-        *(f"tests/layers/test_{name}.py" for name in ("attention", "masks", "positional", "torch", "transformer")),
+        *(
+            f"tests/layers/test_{name}.py"
+            for name in ("attention", "masks", "positional", "steps", "torch", "transformer")
+        ),
         "tests/training/test_losses.py",
     ],
     "model": [
