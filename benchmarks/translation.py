@@ -20,6 +20,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ def main() -> None:
         time.process_time() - start,
         ours,
     )
+    start = time.process_time()
     ours = Translator(model, tokenizer).translate(pairs.test.sources, beam_size=1)
     rows["packaged model, greedy"] = (
         model.count_params(),
@@ -84,9 +86,10 @@ def print_table(rows: dict[str, tuple[Any, ...]], references: tuple[str, ...]) -
 
 def cold_start() -> float:
     """Measure one command from the shell to its answer, in wall seconds."""
-    command = [sys.executable, "-m", "llmcourse.cli", "translate", "Where is the station?"]
+    command = [Path(sys.executable).with_name("llmcourse"), "translate", "Where is the station?"]
     start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert answer.strip(), "the command gave no translation"
     return time.perf_counter() - start
 
 
