@@ -3,16 +3,7 @@
 Most are a right answer with one piece changed, as people do it.
 """
 
-from llmcourse.checking import mutant
-
-
-def changed(exercise, right, fails, faults):
-    """Declare mutants that fail one criterion: each is the fault in words, a piece of `right`, its replacement."""
-    for why, piece, replacement in faults:
-        if right.count(piece) != 1:
-            raise ValueError(f"{exercise}, {why}: the piece must occur once. Received: {right.count(piece)} times.")
-        mutant(exercise, fails=fails, why=why, source=right.replace(piece, replacement))
-
+from llmcourse.checking import mutants
 
 # --- exercise 1: softmax ----------------------------------------------------------------------------------------------
 
@@ -24,7 +15,7 @@ def softmax(scores, axis=-1):
     return odds / total
 """
 HIGHEST, TOTAL = "ops.max(scores, axis=axis, keepdims=True)", "ops.sum(odds, axis=axis, keepdims=True)"
-changed(
+mutants(
     "softmax",
     SOFTMAX,
     "*",
@@ -46,7 +37,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "softmax",
     SOFTMAX,
     "weights_are_exponentials_over_their_sum",
@@ -63,7 +54,7 @@ changed(
         ("forgets keepdims in the sum", TOTAL, "ops.sum(odds, axis=axis)"),
     ],
 )
-changed(
+mutants(
     "softmax",
     SOFTMAX,
     "any_axis_can_be_chosen",
@@ -78,7 +69,7 @@ changed(
         ("counts the axis from the wrong end", "    highest", "    axis = axis if axis == -1 else -axis\n    highest"),
     ],
 )
-changed(
+mutants(
     "softmax",
     SOFTMAX,
     "huge_scores_give_right_finite_weights",
@@ -90,13 +81,13 @@ changed(
         ("clips the scores", "ops.exp(scores - highest)", "ops.exp(ops.clip(scores, -80, 80))"),
     ],
 )
-changed(
+mutants(
     "softmax",
     SOFTMAX,
     "each_row_is_shifted_by_its_own_maximum",
     [("one maximum for the whole array", HIGHEST, "ops.max(scores)")],
 )
-changed(
+mutants(
     "softmax",
     SOFTMAX,
     "the_result_is_a_tensor",
@@ -133,7 +124,7 @@ SCALE, SOFT = "math.sqrt(key.shape[-1])", "ops.softmax(scores, axis=-1)"
 BEFORE, AFTER = "scores = ops.where(mask, scores, -1e9)", "weights = ops.where(mask, weights, 0.0)"
 # From the first line about the mask to the last.
 BOTH = f"{BEFORE}\n    weights = {SOFT}\n    if mask is not None:\n        {AFTER}"
-changed(
+mutants(
     NAME,
     ATTENTION,
     "*",
@@ -147,7 +138,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "output_and_weights_have_their_shapes",
@@ -169,7 +160,7 @@ changed(
         ("takes the mean over the heads", "return output, weights", "return ops.mean(output, axis=1), weights"),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "the_weights_of_each_query_sum_to_one",
@@ -186,7 +177,7 @@ changed(
         ("sigmoid instead of softmax", SOFT, "ops.sigmoid(scores)"),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "every_allowed_key_has_a_say",
@@ -200,7 +191,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "the_scores_are_divided_before_the_softmax",
@@ -214,7 +205,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "the_divisor_is_the_root_of_the_width",
@@ -228,7 +219,7 @@ changed(
         ("takes -QK for QK", "ops.matmul(query,", "-ops.matmul(query,"),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "the_output_is_the_weighted_mean_of_the_values",
@@ -256,7 +247,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "forbidden_keys_get_no_weight",
@@ -290,7 +281,7 @@ changed(
         ("a large positive number", "-1e9", "1e9"),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "the_allowed_keys_share_the_whole_weight",
@@ -303,7 +294,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "even_a_perfect_match_stays_forbidden",
@@ -325,7 +316,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "a_query_without_any_key_gets_zeros",
@@ -350,7 +341,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     NAME,
     ATTENTION,
     "masks_broadcast",
@@ -386,13 +377,13 @@ def combine_masks(*masks):
 """
 REAL, PAST = "ops.not_equal(ids, 0)", "(positions[:, None] >= positions[None, :])"
 AND = "ops.logical_and(combined, mask)"
-changed(
+mutants(
     "masks",
     MASKS,
     "*",
     [("imports the answer", MASKS, "from llmcourse.layers import causal_mask, combine_masks, padding_mask")],
 )
-changed(
+mutants(
     "masks",
     MASKS,
     "real_tokens_may_be_attended_to",
@@ -410,7 +401,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "masks",
     MASKS,
     "the_padding_mask_has_one_row_for_all_heads_and_queries",
@@ -422,7 +413,7 @@ changed(
         ("axes at the end", f"{REAL}[:, None, None, :]", f"{REAL}[:, :, None, None]"),
     ],
 )
-changed(
+mutants(
     "masks",
     MASKS,
     "each_position_sees_itself_and_the_past",
@@ -438,7 +429,7 @@ changed(
         ("only the position before and itself", PAST, f"({PAST} & (positions[:, None] <= positions[None, :] + 1))"),
     ],
 )
-changed(
+mutants(
     "masks",
     MASKS,
     "a_key_is_allowed_where_all_masks_allow_it",
@@ -453,7 +444,7 @@ changed(
         ("returns in the loop", "    return combined", "            return combined"),
     ],
 )
-changed(
+mutants(
     "masks",
     MASKS,
     "none_stands_for_no_restriction",
@@ -500,13 +491,13 @@ def merge_heads(x):
 """
 PIECES = "ops.reshape(x, (batch, length, num_heads, d_model // num_heads))"
 ERROR = 'raise ValueError(f"The width must be a multiple of num_heads. Received: {d_model} and {num_heads}.")'
-changed(
+mutants(
     "split_heads",
     HEADS,
     "*",
     [("imports the answer", HEADS, "from llmcourse.layers.steps import merge_heads, split_heads")],
 )
-changed(
+mutants(
     "split_heads",
     HEADS,
     "heads_stand_beside_the_batch",
@@ -527,7 +518,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "split_heads",
     HEADS,
     "each_head_gets_its_piece_of_every_word",
@@ -560,7 +551,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "split_heads",
     HEADS,
     "merging_puts_the_pieces_side_by_side",
@@ -581,7 +572,7 @@ changed(
         ("does not merge", "ops.reshape(exchanged, (batch, length, heads * width))", "exchanged"),
     ],
 )
-changed(
+mutants(
     "split_heads",
     HEADS,
     "splitting_and_merging_gives_everything_back",
@@ -598,7 +589,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "split_heads",
     HEADS,
     "a_width_that_cannot_be_shared_out_is_an_error",
@@ -613,7 +604,7 @@ changed(
         ("a TypeError", "raise ValueError(f", "raise TypeError(f"),
     ],
 )
-changed(
+mutants(
     "split_heads",
     HEADS,
     "the_batch_size_may_be_open",
@@ -674,7 +665,7 @@ HEADS_IN = "layers.scaled_dot_product_attention(query_heads, key_heads, value_he
 ATTEND = f"{HEADS_IN}, mask)"
 MERGE, BIAS = "steps.merge_heads(found)", "        output = output + self.output_bias\n"
 RETURN = "return (output, weights) if return_scores else output"
-changed(
+mutants(
     MULTI,
     LAYER,
     "*",
@@ -701,7 +692,7 @@ class MultiHeadAttention(keras.layers.Layer):
         ),
     ],
 )
-changed(
+mutants(
     MULTI,
     LAYER,
     "the_output_has_the_shape_of_the_query",
@@ -717,7 +708,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     MULTI,
     LAYER,
     "the_numbers_are_those_of_keras",
@@ -770,7 +761,7 @@ changed(
         ("an activation between", MERGE, "ops.relu(steps.merge_heads(found))"),
     ],
 )
-changed(
+mutants(
     MULTI,
     LAYER,
     "a_key_of_its_own_is_used_for_the_scores",
@@ -785,7 +776,7 @@ changed(
         ("averages the key", "to_heads(value, self.value_kernel,", "to_heads(key, self.value_kernel,"),
     ],
 )
-changed(
+mutants(
     MULTI,
     LAYER,
     "masks_hold_with_and_without_scores",
@@ -819,7 +810,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     MULTI,
     LAYER,
     "the_weights_of_each_head_come_on_request",
@@ -845,7 +836,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     MULTI,
     LAYER,
     "heads_work_alone",
@@ -865,7 +856,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     MULTI,
     LAYER,
     "it_has_the_parameters_of_keras_and_no_more",
@@ -897,7 +888,7 @@ def positional_encoding(length, d_model):
 """
 PLACE = "positional_encoding"
 PAIRS, EVEN = "ops.stack([ops.sin(angles), ops.cos(angles)], axis=-1)", 'ops.arange(0, d_model, 2, dtype="float32")'
-changed(
+mutants(
     PLACE,
     POSITIONS,
     "*",
@@ -910,7 +901,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     PLACE,
     POSITIONS,
     "one_row_for_each_position",
@@ -931,7 +922,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     PLACE,
     POSITIONS,
     "the_first_position_is_zeros_and_ones_in_turn",
@@ -945,7 +936,7 @@ changed(
         ("shifts the waves up", PAIRS, f"0.5 + 0.5 * {PAIRS}"),
     ],
 )
-changed(
+mutants(
     PLACE,
     POSITIONS,
     "every_value_follows_the_formula",
@@ -970,7 +961,7 @@ changed(
         ("speeds that fall evenly", f"10000 ** (-{EVEN} / d_model)", f"1 - {EVEN} / d_model"),
     ],
 )
-changed(
+mutants(
     PLACE,
     POSITIONS,
     "a_shift_turns_each_pair_by_one_angle",
@@ -985,7 +976,7 @@ changed(
         ("sine and minus cosine", "ops.cos(angles)]", "1 - ops.cos(angles)]"),
     ],
 )
-changed(
+mutants(
     PLACE,
     POSITIONS,
     "an_odd_width_is_an_error",

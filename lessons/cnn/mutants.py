@@ -3,16 +3,7 @@
 Most are a right answer with one piece changed, as people do it.
 """
 
-from llmcourse.checking import mutant
-
-
-def changed(exercise, right, fails, faults):
-    """Declare mutants that fail one criterion: each is the fault in words, a piece of `right`, its replacement."""
-    for why, piece, replacement in faults:
-        if right.count(piece) != 1:
-            raise ValueError(f"{exercise}, {why}: the piece must occur once. Received: {right.count(piece)} times.")
-        mutant(exercise, fails=fails, why=why, source=right.replace(piece, replacement))
-
+from llmcourse.checking import mutant, mutants
 
 # --- exercise 1: prepare ----------------------------------------------------------------------------------------------
 
@@ -23,8 +14,8 @@ def prepare(images, labels):
     return x, y
 """
 X, Y = "images[..., np.newaxis].astype(np.float32) / 255", "np.eye(10, dtype=np.float32)[labels]"
-changed("prepare", PREPARE, "*", [("imports the answer", PREPARE, "from llmcourse.models.convolution import prepare")])
-changed(
+mutants("prepare", PREPARE, "*", [("imports the answer", PREPARE, "from llmcourse.models.convolution import prepare")])
+mutants(
     "prepare",
     PREPARE,
     "the_images_get_a_channel_axis",
@@ -39,7 +30,7 @@ changed(
         ("returns the images only", "return x, y", "return x"),
     ],
 )
-changed(
+mutants(
     "prepare",
     PREPARE,
     "the_pixels_are_divided_by_255",
@@ -54,7 +45,7 @@ changed(
         ("divides twice", "/ 255", "/ 255 / 255"),
     ],
 )
-changed(
+mutants(
     "prepare",
     PREPARE,
     "the_labels_become_one_hot_rows",
@@ -68,7 +59,7 @@ changed(
         ("smooths the labels", Y, f"0.9 * {Y} + np.float32(0.01)"),
     ],
 )
-changed(
+mutants(
     "prepare",
     PREPARE,
     "both_are_float32_and_the_inputs_stay",
@@ -109,13 +100,13 @@ def conv2d(x, kernel, stride=1, padding="valid"):
 
     return np.asarray(keras.ops.conv(x, kernel, strides=stride, padding=padding))
 """
-changed(
+mutants(
     "conv2d",
     CONV,
     "*",
     [("imports the answer", CONV, "from llmcourse.models.convolution import conv2d"), ("asks Keras", CONV, KERAS)],
 )
-changed(
+mutants(
     "conv2d",
     CONV,
     "the_result_has_one_value_for_each_window_and_filter",
@@ -133,7 +124,7 @@ changed(
         ("the filters first", "return result", "return result.transpose(0, 3, 1, 2)"),
     ],
 )
-changed(
+mutants(
     "conv2d",
     CONV,
     "each_value_is_the_sum_of_products_under_the_window",
@@ -153,7 +144,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "conv2d",
     CONV,
     "the_stride_moves_the_window_by_several_pixels",
@@ -168,7 +159,7 @@ changed(
         ("ignores the stride", "    (count, height", "    stride = 1\n    (count, height"),
     ],
 )
-changed(
+mutants(
     "conv2d",
     CONV,
     "same_padding_keeps_the_size_for_odd_kernels",
@@ -185,7 +176,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "conv2d",
     CONV,
     "even_kernels_get_the_odd_zero_at_the_end",
@@ -198,7 +189,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "conv2d",
     CONV,
     "same_padding_with_a_stride_adds_only_what_is_missing",
@@ -219,7 +210,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "conv2d",
     CONV,
     "one_image_works_and_the_inputs_stay",
@@ -254,10 +245,10 @@ def max_pool2d(x, size):
             np.maximum(result, x[:, i : rows * size : size, j : columns * size : size], out=result)
     return result
 """
-changed("max_pool2d", POOL, "*", [("imports the answer", POOL, "from llmcourse.models.convolution import max_pool2d")])
+mutants("max_pool2d", POOL, "*", [("imports the answer", POOL, "from llmcourse.models.convolution import max_pool2d")])
 mutant("max_pool2d", fails="each_square_becomes_one_value", why="squares that overlap", source=OVERLAP)
 mutant("max_pool2d", fails="one_image_works_and_x_stays", why="collects the largest in x itself", source=IN_PLACE)
-changed(
+mutants(
     "max_pool2d",
     POOL,
     "each_square_becomes_one_value",
@@ -269,7 +260,7 @@ changed(
         ("keeps the axes of the square", "axis=(2, 4)", "axis=(2, 4), keepdims=True"),
     ],
 )
-changed(
+mutants(
     "max_pool2d",
     POOL,
     "it_is_the_largest_value_of_the_square_in_each_channel",
@@ -292,7 +283,7 @@ changed(
         ("the largest of all images", "axis=(2, 4))", "axis=(0, 2, 4))[None] * np.ones((count, 1, 1, 1))"),
     ],
 )
-changed(
+mutants(
     "max_pool2d",
     POOL,
     "leftover_rows_and_columns_are_dropped",
@@ -308,7 +299,7 @@ changed(
         ("drops leftover rows and not columns", ", : columns * size]", "]"),
     ],
 )
-changed(
+mutants(
     "max_pool2d",
     POOL,
     "one_image_works_and_x_stays",
@@ -349,7 +340,7 @@ def build_cnn(dropout, augment):
     return keras.Model(image, layers.Dense(10)(x))
 """
 MOVE = 'layers.RandomTranslation(0.08, 0.08, fill_mode="constant")'
-changed(
+mutants(
     "build_cnn",
     MODEL,
     "*",
@@ -370,7 +361,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "build_cnn",
     MODEL,
     "ten_logits_for_each_image",
@@ -383,7 +374,7 @@ changed(
         ("returns the list of layers", "return keras.Sequential(stack)", "return stack"),
     ],
 )
-changed(
+mutants(
     "build_cnn",
     MODEL,
     "two_convolutions_or_more",
@@ -397,7 +388,7 @@ changed(
         ("never makes the image smaller", "strides=2", "strides=1"),
     ],
 )
-changed(
+mutants(
     "build_cnn",
     MODEL,
     "at_most_300_000_parameters",
@@ -410,7 +401,7 @@ changed(
         ("hundreds of filters", "((16, 5), (32, 3))", "((128, 5), (256, 3))"),
     ],
 )
-changed(
+mutants(
     "build_cnn",
     ALWAYS,
     "the_same_images_get_the_same_logits",
@@ -433,7 +424,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "build_cnn",
     ALWAYS,
     "each_image_is_judged_alone",
@@ -445,7 +436,7 @@ changed(
         )
     ],
 )
-changed(
+mutants(
     "build_cnn",
     MODEL,
     "dropout_acts_in_training_with_the_given_share",
@@ -462,7 +453,7 @@ changed(
         ("augments always", "if augment:", "if True:"),
     ],
 )
-changed(
+mutants(
     "build_cnn",
     MODEL,
     "augmentation_moves_the_images_in_training",
@@ -478,7 +469,7 @@ changed(
         ("builds the layer and does not use it", "stack.append(" + MOVE + ")", MOVE),
     ],
 )
-changed(
+mutants(
     "build_cnn",
     MODEL,
     "the_pixels_are_taken_as_they_come",
@@ -503,7 +494,7 @@ def confusion_matrix(labels, predictions, num_classes):
 """
 PAIR, TABLE = "matrix[label, prediction]", "np.zeros((num_classes, num_classes), dtype=int)"
 LOOP = "    for label, prediction in zip(labels, predictions):\n        matrix[label, prediction] += 1\n"
-changed(
+mutants(
     "confusion_matrix",
     CONFUSION,
     "*",
@@ -518,7 +509,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "confusion_matrix",
     CONFUSION,
     "it_is_a_square_table_of_counts",
@@ -532,7 +523,7 @@ changed(
         ("a row more, for classes from 1", TABLE, "np.zeros((num_classes + 1, num_classes + 1), dtype=int)"),
     ],
 )
-changed(
+mutants(
     "confusion_matrix",
     CONFUSION,
     "rows_are_true_classes_and_columns_predicted_ones",
@@ -544,7 +535,7 @@ changed(
         ("does not count the last sample", "zip(labels, predictions)", "zip(labels[:-1], predictions)"),
     ],
 )
-changed(
+mutants(
     "confusion_matrix",
     CONFUSION,
     "a_pair_that_occurs_often_is_counted_often",
@@ -554,7 +545,7 @@ changed(
         ("goes through a set of pairs", "zip(labels, predictions)", "set(zip(labels.tolist(), predictions.tolist()))"),
     ],
 )
-changed(
+mutants(
     "confusion_matrix",
     CONFUSION,
     "classes_that_never_occur_keep_their_place",
@@ -567,7 +558,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "confusion_matrix",
     CONFUSION,
     "the_labels_and_predictions_stay",
@@ -607,7 +598,7 @@ def precision_recall_f1(confusion):
         precision_recall_fscore_support(labels, predictions, labels=range(classes), zero_division=0)[:3], axis=1
     )
 """
-changed(
+mutants(
     "precision_recall_f1",
     MEASURES,
     "*",
@@ -616,7 +607,7 @@ changed(
         ("asks scikit-learn", MEASURES, SKLEARN),
     ],
 )
-changed(
+mutants(
     "precision_recall_f1",
     MEASURES,
     "precision_asks_how_many_answers_are_right",
@@ -633,7 +624,7 @@ changed(
         ("percent", "[precision, recall, f1]", "[100 * precision, recall, f1]"),
     ],
 )
-changed(
+mutants(
     "precision_recall_f1",
     MEASURES,
     "recall_asks_how_many_of_a_class_are_found",
@@ -650,7 +641,7 @@ changed(
         ("rounds", "[precision, recall, f1]", "[precision, recall.round(2), f1]"),
     ],
 )
-changed(
+mutants(
     "precision_recall_f1",
     MEASURES,
     "f1_is_the_harmonic_mean",
@@ -664,7 +655,7 @@ changed(
         ("accuracy plus recall as one number", F1, f"{ACCURACY} + recall"),
     ],
 )
-changed(
+mutants(
     "precision_recall_f1",
     MEASURES,
     "where_zero_would_divide_the_result_is_zero",
@@ -680,7 +671,7 @@ changed(
         ("minus 1 where there is nothing", "np.zeros(len(a))", "np.full(len(a), -1.0)"),
     ],
 )
-changed(
+mutants(
     "precision_recall_f1",
     MEASURES,
     "each_class_has_a_row_and_the_matrix_stays",
@@ -732,7 +723,7 @@ def train_and_save(model, x_train, y_train, x_val, y_val, path):
     return answer(model, x_train, y_train, x_val, y_val, path, epochs=2)
 """
 mutant("train_and_save", fails="*", why="imports the answer", source=IMPORTED)
-changed(
+mutants(
     "train_and_save",
     SHORT,
     "the_history_tells_the_cross_entropy_of_each_epoch",
@@ -743,7 +734,7 @@ changed(
         ("no accuracy", '        metrics=["accuracy"],\n', ""),
     ],
 )
-changed(
+mutants(
     "train_and_save",
     SHORT,
     "the_history_tells_the_cross_entropy_of_each_epoch",
@@ -753,7 +744,7 @@ changed(
         ("squared error", "keras.losses.CategoricalCrossentropy(from_logits=True)", "keras.losses.MeanSquaredError()"),
     ],
 )
-changed(
+mutants(
     "train_and_save",
     TRAIN,
     "the_file_and_the_model_hold_the_best_epoch",
@@ -770,7 +761,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "train_and_save",
     TRAIN.replace("    model.save(path)\n", ""),
     "the_file_and_the_model_hold_the_best_epoch",
@@ -782,7 +773,7 @@ changed(
         )
     ],
 )
-changed(
+mutants(
     "train_and_save",
     TRAIN.replace("epochs=6", "epochs=12"),
     "the_validation_images_are_never_learned",
@@ -795,7 +786,7 @@ changed(
         ("the two sets exchanged", "        x_train,\n        y_train,\n", "        x_val,\n        y_val,\n"),
     ],
 )
-changed(
+mutants(
     "train_and_save",
     SHORT,
     "at_least_95_percent_of_unseen_digits",

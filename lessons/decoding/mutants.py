@@ -3,19 +3,7 @@
 Most are a right answer with one piece changed, as people do it.
 """
 
-from llmcourse.checking import mutant
-
-
-def changed(exercise, right, fails, faults):
-    """Declare mutants that fail one criterion: each is the fault in words, then pieces of `right` and replacements."""
-    for why, *pieces in faults:
-        source = right
-        for piece, replacement in zip(pieces[::2], pieces[1::2], strict=True):
-            if source.count(piece) != 1:
-                raise ValueError(f"{why}: the piece {piece!r} must occur once. Received: {source.count(piece)} times.")
-            source = source.replace(piece, replacement)
-        mutant(exercise, fails=fails, why=why, source=source)
-
+from llmcourse.checking import mutants
 
 # --- exercise 1: beam_search ------------------------------------------------------------------------------------------
 
@@ -44,8 +32,8 @@ STORE = "finished.append((ids[1:].tolist(), float(total / length**alpha)))"
 RESULT = "return sorted(finished, key=lambda pair: pair[1], reverse=True)[:beam_size]"
 OPEN = "        prefixes, totals = prefixes[~closed], totals[~closed]\n"
 IMPORTED = "    return plain.beam_search(step_fn, beam_size, alpha, max_length)\n    prefixes, totals, finished"
-changed("beam_search", BEAM, "*", [("imports the answer", "    prefixes, totals, finished", IMPORTED)])
-changed(
+mutants("beam_search", BEAM, "*", [("imports the answer", "    prefixes, totals, finished", IMPORTED)])
+mutants(
     "beam_search",
     BEAM,
     "the_result_is_a_list_of_ids_and_score",
@@ -65,7 +53,7 @@ changed(
         ("the same sentence several times", RESULT, "return [max(finished, key=lambda pair: pair[1])] * beam_size"),
     ],
 )
-changed(
+mutants(
     "beam_search",
     BEAM,
     "a_beam_of_one_is_greedy",
@@ -84,7 +72,7 @@ changed(
         ("leaves END out", "ids[1:].tolist()", "[int(token) for token in ids[1:] if token != 3]"),
     ],
 )
-changed(
+mutants(
     "beam_search",
     BEAM,
     "the_best_of_all_candidates_go_on",
@@ -131,7 +119,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "beam_search",
     BEAM,
     "finished_sentences_are_set_aside",
@@ -163,7 +151,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "beam_search",
     BEAM,
     "a_score_is_the_log_probability_over_length_to_the_alpha",
@@ -185,7 +173,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "beam_search",
     BEAM,
     "a_full_beam_equals_brute_force",
@@ -204,7 +192,7 @@ changed(
         ("puts END behind what is cut", "ids[1:].tolist()", "ids[1:].tolist() + [3] * int(ids[-1] != 3)"),
     ],
 )
-changed(
+mutants(
     "beam_search",
     BEAM,
     "the_model_is_asked_once_in_each_step",
@@ -229,7 +217,7 @@ changed(
         ("asks once more at the end", RESULT, "step_fn(np.array([[2]]))\n    " + RESULT),
     ],
 )
-changed(
+mutants(
     "beam_search",
     BEAM,
     "impossible_tokens_are_never_written",
@@ -243,7 +231,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "beam_search",
     BEAM,
     "what_is_open_at_the_end_counts_too",
@@ -290,8 +278,8 @@ VALUES = "self.values = np.concatenate([self.values, value], axis=2)"
 FIRST = "self.keys, self.values = np.array(key), np.array(value)"
 BOTH = "return self.keys, self.values"
 ORDER = "self.keys, self.values = self.keys[rows], self.values[rows]"
-changed("KeyValueCache", CACHE, "*", [("imports the answer", CACHE, "KeyValueCache = plain.KeyValueCache")])
-changed(
+mutants("KeyValueCache", CACHE, "*", [("imports the answer", CACHE, "KeyValueCache = plain.KeyValueCache")])
+mutants(
     "KeyValueCache",
     CACHE,
     "the_first_update_returns_what_it_was_given",
@@ -314,7 +302,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "KeyValueCache",
     CACHE,
     "new_positions_stand_behind_the_old_ones",
@@ -340,7 +328,7 @@ changed(
         ("adds instead of appending", KEYS, "self.keys = self.keys + key", VALUES, "self.values = self.values + value"),
     ],
 )
-changed(
+mutants(
     "KeyValueCache",
     CACHE,
     "attention_with_the_cache_equals_full_attention",
@@ -358,7 +346,7 @@ changed(
         ("sorts the keys", BOTH, "return np.sort(self.keys, axis=2), self.values"),
     ],
 )
-changed(
+mutants(
     "KeyValueCache",
     CACHE,
     "several_positions_may_come_at_once",
@@ -383,7 +371,7 @@ changed(
         ("forgets the beginning when more comes", "if self.keys is None:", "if self.keys is None or key.shape[2] > 1:"),
     ],
 )
-changed(
+mutants(
     "KeyValueCache",
     CACHE,
     "two_caches_share_nothing",
@@ -439,7 +427,7 @@ class KeyValueCache:
         ),
     ],
 )
-changed(
+mutants(
     "KeyValueCache",
     CACHE,
     "what_is_remembered_stays",
@@ -467,7 +455,7 @@ class KeyValueCache:
         ),
     ],
 )
-changed(
+mutants(
     "KeyValueCache",
     CACHE,
     "reorder_lets_rows_go_on_from_others",
@@ -510,10 +498,10 @@ LEAST = "least = np.sort(shifted, axis=1)[:, -top_k][:, None]"
 ALLOWED = "if top_k is not None and top_k < logits.shape[1]:"
 SHIFTED = "shifted = logits - logits.max(axis=1, keepdims=True)"
 ODDS = "odds = np.exp(shifted / temperature)"
-changed(
+mutants(
     "sample", SAMPLE, "*", [("imports the answer", COLD, "    return plain.sample(logits, temperature, top_k, seed)\n")]
 )
-changed(
+mutants(
     "sample",
     SAMPLE,
     "there_is_one_token_for_each_row",
@@ -537,7 +525,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "sample",
     SAMPLE,
     "tokens_come_as_often_as_the_softmax_says",
@@ -570,7 +558,7 @@ changed(
         ("one token too far", "(len(row), p=row)", "(np.roll(np.arange(len(row)), 1), p=row)"),
     ],
 )
-changed(
+mutants(
     "sample",
     SAMPLE,
     "the_temperature_divides_the_logits",
@@ -591,7 +579,7 @@ changed(
         ("never hotter than 1", "shifted / temperature", "shifted / min(temperature, 1.0)"),
     ],
 )
-changed(
+mutants(
     "sample",
     SAMPLE,
     "temperature_zero_takes_the_likeliest",
@@ -604,7 +592,7 @@ changed(
         ("the largest logit itself", "logits.argmax(axis=1)", "logits.max(axis=1)"),
     ],
 )
-changed(
+mutants(
     "sample",
     SAMPLE,
     "only_the_top_k_of_each_row_are_drawn",
@@ -643,7 +631,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "sample",
     SAMPLE,
     "a_large_top_k_allows_all",
@@ -671,7 +659,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "sample",
     SAMPLE,
     "the_seed_decides",
@@ -683,7 +671,7 @@ changed(
         ("a seed from the logits", "default_rng(seed)", "default_rng(int(abs(logits.sum()) * 1000))"),
     ],
 )
-changed(
+mutants(
     "sample",
     SAMPLE,
     "huge_logits_are_no_trouble",
@@ -731,7 +719,7 @@ SHARE = "precisions.append(matches / total if total else 0.0)"
 MATCH = "matches += (found & wanted).total()"
 TOTAL = "            total += found.total()\n"
 PAIR = "found, wanted = ngrams(hypothesis, n), ngrams(reference, n)"
-changed(
+mutants(
     "ngram_precisions",
     NGRAMS,
     "*",
@@ -751,7 +739,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "ngram_precisions",
     NGRAMS,
     "there_is_one_share_for_each_n",
@@ -766,7 +754,7 @@ changed(
         ("returns after the first n", "    return precisions", "        return precisions"),
     ],
 )
-changed(
+mutants(
     "ngram_precisions",
     NGRAMS,
     "p_1_is_the_share_of_right_words",
@@ -785,7 +773,7 @@ changed(
         ("adds one to everything", SHARE, "precisions.append((matches + 1) / (total + 1))"),
     ],
 )
-changed(
+mutants(
     "ngram_precisions",
     NGRAMS,
     "runs_of_n_tokens_are_compared",
@@ -805,7 +793,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "ngram_precisions",
     NGRAMS,
     "repeated_ngrams_are_clipped",
@@ -824,7 +812,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "ngram_precisions",
     NGRAMS,
     "counts_are_added_up_over_the_corpus",
@@ -865,7 +853,7 @@ changed(
         ("skips perfect sentences", MATCH, "matches += (found & wanted).total() if hypothesis != reference else 0"),
     ],
 )
-changed(
+mutants(
     "ngram_precisions",
     NGRAMS,
     "each_hypothesis_has_its_own_reference",
@@ -882,7 +870,7 @@ changed(
         ("sorts both lists", "zip(hypotheses, references)", "zip(sorted(hypotheses), sorted(references))"),
     ],
 )
-changed(
+mutants(
     "ngram_precisions",
     NGRAMS,
     "short_and_empty_sentences_are_welcome",
@@ -899,7 +887,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "ngram_precisions",
     NGRAMS,
     "any_white_space_separates_tokens",
@@ -936,7 +924,7 @@ PRECISIONS = "precisions = np.array(plain.ngram_precisions(hypotheses, reference
 LENGTHS = (
     '    if len(hypotheses) != len(references):\n        raise ValueError("not as many references as hypotheses")\n'
 )
-changed(
+mutants(
     "corpus_bleu",
     BLEU,
     "*",
@@ -950,7 +938,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "corpus_bleu",
     BLEU,
     "equal_sentences_score_100",
@@ -978,7 +966,7 @@ changed(
         ("a percentage of a percentage", "100 * brevity", "100 * 100 * brevity"),
     ],
 )
-changed(
+mutants(
     "corpus_bleu",
     BLEU,
     "the_four_precisions_are_joined_by_their_geometric_mean",
@@ -999,7 +987,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "corpus_bleu",
     BLEU,
     "who_writes_too_little_pays",
@@ -1021,7 +1009,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "corpus_bleu",
     BLEU,
     "who_writes_too_much_gets_no_reward",
@@ -1031,7 +1019,7 @@ changed(
         ("a quotient as penalty for long ones", "1.0 if", "wanted / written if"),
     ],
 )
-changed(
+mutants(
     "corpus_bleu",
     BLEU,
     "the_corpus_counts_as_one",
@@ -1076,7 +1064,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "corpus_bleu",
     BLEU,
     "without_a_right_4_gram_it_is_zero",
@@ -1104,7 +1092,7 @@ changed(
         ("None instead of 0", "return 0.0", "return None"),
     ],
 )
-changed(
+mutants(
     "corpus_bleu",
     BLEU,
     "a_lost_line_is_an_error",

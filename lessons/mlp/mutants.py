@@ -3,16 +3,7 @@
 Most are a right answer with one piece changed, as people do it.
 """
 
-from llmcourse.checking import mutant
-
-
-def changed(exercise, right, fails, faults):
-    """Declare mutants that fail one criterion: each is the fault in words, a piece of `right`, its replacement."""
-    for why, piece, replacement in faults:
-        if right.count(piece) != 1:
-            raise ValueError(f"{exercise}, {why}: the piece must occur once. Received: {right.count(piece)} times.")
-        mutant(exercise, fails=fails, why=why, source=right.replace(piece, replacement))
-
+from llmcourse.checking import mutant, mutants
 
 # --- exercise 1: dense_forward ----------------------------------------------------------------------------------------
 
@@ -21,8 +12,8 @@ def dense_forward(x, weights, bias):
     return x @ weights + bias
 """
 PIECE = "x @ weights + bias"
-changed("dense_forward", DENSE, "*", [("imports the answer", PIECE, "mlp.dense_forward(x, weights, bias)")])
-changed(
+mutants("dense_forward", DENSE, "*", [("imports the answer", PIECE, "mlp.dense_forward(x, weights, bias)")])
+mutants(
     "dense_forward",
     DENSE,
     "one_row_for_each_sample_and_one_column_for_each_neuron",
@@ -33,7 +24,7 @@ changed(
         ("multiplies entry by entry", "@", "*"),
     ],
 )
-changed(
+mutants(
     "dense_forward",
     DENSE,
     "each_answer_is_the_weighted_sum_plus_the_bias",
@@ -47,7 +38,7 @@ changed(
         ("writes into the weights", "    return", "    weights *= 1.5\n    return"),
     ],
 )
-changed(
+mutants(
     "dense_forward",
     DENSE,
     "a_single_sample_keeps_its_row",
@@ -65,8 +56,8 @@ def relu_backward(upstream, z):
     return upstream * (z > 0)
 """
 FORWARD, BACKWARD = "np.maximum(z, 0)", "upstream * (z > 0)"
-changed("relu", RELU, "*", [("imports the answer", RELU, "from llmcourse.models.mlp import relu, relu_backward")])
-changed(
+mutants("relu", RELU, "*", [("imports the answer", RELU, "from llmcourse.models.mlp import relu, relu_backward")])
+mutants(
     "relu",
     RELU,
     "negative_entries_become_zero",
@@ -79,13 +70,13 @@ changed(
         ("writes into z", "    return np.maximum(z, 0)", "    z[z < 0] = 0\n    return z"),
     ],
 )
-changed(
+mutants(
     "relu",
     RELU,
     "arrays_of_any_shape_are_welcome",
     [("counts on rows and columns", FORWARD, "np.array([[max(entry, 0) for entry in row] for row in z])")],
 )
-changed(
+mutants(
     "relu",
     RELU,
     "the_gradient_passes_where_z_is_positive",
@@ -98,7 +89,7 @@ changed(
         ("writes into upstream", f"    return {BACKWARD}", "    upstream[z <= 0] = 0\n    return upstream"),
     ],
 )
-changed(
+mutants(
     "relu",
     RELU,
     "the_gradient_stops_at_exactly_zero",
@@ -118,8 +109,8 @@ def mse(prediction, target):
     return loss, grad
 """
 LOSS, GRAD = "np.mean(difference**2)", "2 * difference / difference.size"
-changed("mse", MSE, "*", [("imports the answer", MSE, "from llmcourse.models.mlp import mse")])
-changed(
+mutants("mse", MSE, "*", [("imports the answer", MSE, "from llmcourse.models.mlp import mse")])
+mutants(
     "mse",
     MSE,
     "the_loss_is_the_mean_of_the_squares",
@@ -133,7 +124,7 @@ changed(
         ("returns the pair in the other order", "return loss, grad", "return grad, loss"),
     ],
 )
-changed(
+mutants(
     "mse",
     MSE,
     "the_gradient_is_two_differences_over_the_count",
@@ -146,7 +137,7 @@ changed(
         ("returns the loss only", "return loss, grad", "return loss"),
     ],
 )
-changed(
+mutants(
     "mse",
     MSE,
     "any_shape_works_and_the_inputs_stay",
@@ -175,7 +166,7 @@ def softmax_cross_entropy(logits, labels):
 SHIFT = "shifted = logits - logits.max(axis=1, keepdims=True)"
 LOG_PROBS = "log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))"
 PROBS = "probs = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)\n    log_probs = "
-changed(
+mutants(
     "softmax_cross_entropy",
     CROSS_ENTROPY,
     "*",
@@ -188,7 +179,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "softmax_cross_entropy",
     CROSS_ENTROPY,
     "the_loss_is_the_mean_of_minus_log_probability",
@@ -203,7 +194,7 @@ changed(
         ("softmax over the samples", "np.exp(shifted).sum(axis=1", "np.exp(shifted).sum(axis=0"),
     ],
 )
-changed(
+mutants(
     "softmax_cross_entropy",
     CROSS_ENTROPY,
     "the_gradient_is_probability_minus_one_hot_over_n",
@@ -216,7 +207,7 @@ changed(
         ("one number for each sample", "grad / len(labels)", "grad[rows, labels] / len(labels)"),
     ],
 )
-changed(
+mutants(
     "softmax_cross_entropy",
     CROSS_ENTROPY,
     "huge_logits_give_exact_finite_results",
@@ -228,13 +219,13 @@ changed(
         ("clips the logits", SHIFT, "shifted = np.clip(logits, -500, 500)"),
     ],
 )
-changed(
+mutants(
     "softmax_cross_entropy",
     CROSS_ENTROPY,
     "each_row_is_shifted_by_its_own_maximum",
     [("one maximum for the whole array", "logits.max(axis=1, keepdims=True)", "logits.max()")],
 )
-changed(
+mutants(
     "softmax_cross_entropy",
     CROSS_ENTROPY,
     "one_sample_works_and_the_logits_stay",
@@ -276,10 +267,10 @@ def gradient_check(loss_fn, params, grads, epsilon=1e-5):
         largest = max(largest, np.linalg.norm(numeric - grads[name]) / max(1e-8, a + b))
     return largest
 """
-changed(
+mutants(
     "gradient_check", CHECK, "*", [("imports the answer", CHECK, "from llmcourse.models.mlp import gradient_check")]
 )
-changed(
+mutants(
     "gradient_check",
     CHECK,
     "right_gradients_have_almost_no_error",
@@ -287,7 +278,7 @@ changed(
         ("divides by epsilon instead of 2 epsilon", "(2 * epsilon)", "epsilon"),
     ],
 )
-changed(
+mutants(
     "gradient_check",
     CHECK,
     "a_missing_mean_is_flagged",
@@ -296,19 +287,19 @@ changed(
         ("divides by the larger of the two, not by their sum", "abs(a) + abs(b)", "max(abs(a), abs(b))"),
     ],
 )
-changed(
+mutants(
     "gradient_check",
     CHECK,
     "a_missing_relu_derivative_is_flagged",
     [("starts again with each array", "        for index", "        largest = 0.0\n        for index")],
 )
-changed(
+mutants(
     "gradient_check",
     NORMS,
     "a_transposed_weight_gradient_is_flagged",
     [("compares only the sizes of whole arrays", "np.linalg.norm(numeric - grads[name])", "abs(a - b)")],
 )
-changed(
+mutants(
     "gradient_check",
     CHECK,
     "a_forgotten_bias_is_flagged",
@@ -321,7 +312,7 @@ changed(
         ("skips entries whose given gradient is 0", ERROR, f"{ERROR} if b else 0"),
     ],
 )
-changed(
+mutants(
     "gradient_check",
     CHECK,
     "one_wrong_entry_is_enough",
@@ -333,7 +324,7 @@ changed(
     ],
 )
 mutant("gradient_check", fails="one_wrong_entry_is_enough", why="norms of arrays instead of entries", source=NORMS)
-changed(
+mutants(
     "gradient_check",
     CHECK,
     "each_entry_moves_alone_and_both_ways",
@@ -343,7 +334,7 @@ changed(
         ("ignores epsilon", "    largest = 0.0", "    largest, epsilon = 0.0, 1e-6"),
     ],
 )
-changed(
+mutants(
     "gradient_check",
     CHECK,
     "an_entry_without_influence_is_no_error",
@@ -355,7 +346,7 @@ changed(
         )
     ],
 )
-changed(
+mutants(
     "gradient_check",
     CHECK,
     "params_and_grads_are_the_same_afterwards",
@@ -385,10 +376,10 @@ def mlp_backward(params, cache, grad_logits):
 """
 SLOPE, START = '(cache[f"z{layer - 1}"] > 0)', "delta = grad_logits"
 WEIGHTS, BIAS = 'cache[f"a{layer - 1}"].T @ delta', "delta.sum(axis=0)"
-changed(
+mutants(
     "mlp_backward", BACKPROP, "*", [("imports the answer", BACKPROP, "from llmcourse.models.mlp import mlp_backward")]
 )
-changed(
+mutants(
     "mlp_backward",
     BACKPROP,
     "every_parameter_gets_a_gradient_of_its_shape",
@@ -400,7 +391,7 @@ changed(
         ("what comes out of the layer, not what went in", 'cache[f"a{layer - 1}"]', 'cache[f"z{layer}"]'),
     ],
 )
-changed(
+mutants(
     "mlp_backward",
     BACKPROP,
     "the_last_layer_learns_from_the_logits",
@@ -411,7 +402,7 @@ changed(
         ("z instead of a", WEIGHTS, 'cache[f"z{layer - 1}" if layer > 1 else "a0"].T @ delta'),
     ],
 )
-changed(
+mutants(
     "mlp_backward",
     BACKPROP,
     "the_first_layer_learns_through_the_relu",
@@ -423,13 +414,13 @@ changed(
         ("forgets the weights between", 'delta @ params[f"W{layer}"].T', "delta.sum(axis=1, keepdims=True)"),
     ],
 )
-changed(
+mutants(
     "mlp_backward",
     BACKPROP,
     "central_differences_agree",
     [("the derivative of the sigmoid", SLOPE, 'cache[f"a{layer - 1}"] * (1 - cache[f"a{layer - 1}"])')],
 )
-changed(
+mutants(
     "mlp_backward",
     BACKPROP,
     "the_recursion_goes_on_through_more_layers",
@@ -438,7 +429,7 @@ changed(
         ("starts from the logits again in each layer", "(delta @ params", "(grad_logits @ params"),
     ],
 )
-changed(
+mutants(
     "mlp_backward",
     BACKPROP,
     "one_sample_works_and_no_input_changes",
@@ -462,8 +453,8 @@ def sgd_step(params, grads, velocity, learning_rate, momentum):
     return new_params, new_velocity
 """
 MIX, MOVE = "momentum * velocity[name] + grads[name]", "params[name] - learning_rate * new_velocity[name]"
-changed("sgd_step", STEP, "*", [("imports the answer", STEP, "from llmcourse.models.mlp import sgd_step")])
-changed(
+mutants("sgd_step", STEP, "*", [("imports the answer", STEP, "from llmcourse.models.mlp import sgd_step")])
+mutants(
     "sgd_step",
     STEP,
     "the_velocity_keeps_a_share_and_adds_the_gradient",
@@ -480,7 +471,7 @@ changed(
         ("returns the params only", "return new_params, new_velocity", "return new_params"),
     ],
 )
-changed(
+mutants(
     "sgd_step",
     STEP,
     "the_params_move_against_the_new_velocity",
@@ -493,13 +484,13 @@ changed(
         ("returns the pair in the other order", "return new_params, new_velocity", "return new_velocity, new_params"),
     ],
 )
-changed(
+mutants(
     "sgd_step",
     STEP,
     "without_momentum_it_is_plain_gradient_descent",
     [("keeps the whole old velocity", MIX, "velocity[name] + momentum * grads[name]")],
 )
-changed(
+mutants(
     "sgd_step",
     STEP,
     "every_parameter_takes_part_whatever_its_name",
@@ -525,7 +516,7 @@ def sgd_step(params, grads, velocity, learning_rate, momentum):
         new_params[name] -= learning_rate * new_velocity[name]
     return new_params, new_velocity
 """
-changed(
+mutants(
     "sgd_step",
     IN_PLACE,
     "the_given_dicts_stay_as_they_were",
@@ -558,8 +549,8 @@ def train_mlp(x, labels, seed):
     return params
 """
 SIZES, ORDER = "(x.shape[1], 128, int(labels.max()) + 1)", "order = rng.permutation(len(x))"
-changed("train_mlp", TRAIN, "*", [("imports the answer", TRAIN, "from llmcourse.models.mlp import train_mlp")])
-changed(
+mutants("train_mlp", TRAIN, "*", [("imports the answer", TRAIN, "from llmcourse.models.mlp import train_mlp")])
+mutants(
     "train_mlp",
     TRAIN,
     "the_params_fit_the_data",
@@ -570,7 +561,7 @@ changed(
         ("a learning rate so large that it diverges", "0.1, 0.9", "1e200, 0.9"),
     ],
 )
-changed(
+mutants(
     "train_mlp",
     TRAIN,
     "an_easy_problem_is_learned",
@@ -586,7 +577,7 @@ changed(
         ("labels in another order than x", "labels[batch]", "labels[rng.permutation(batch)]"),
     ],
 )
-changed(
+mutants(
     "train_mlp",
     TRAIN,
     "samples_sorted_by_class_are_learned_too",
@@ -595,7 +586,7 @@ changed(
         ("learns from the first batch only", "order[start : start + 64]", "np.arange(64)"),
     ],
 )
-changed(
+mutants(
     "train_mlp",
     TRAIN,
     "the_seed_decides_everything",
@@ -604,7 +595,7 @@ changed(
         ("the same seed for everybody", "    params = mlp.init", "    seed = 0\n    params = mlp.init"),
     ],
 )
-changed(
+mutants(
     "train_mlp",
     TRAIN,
     "the_data_stays_as_it_was",
@@ -616,7 +607,7 @@ changed(
         )
     ],
 )
-changed(
+mutants(
     "train_mlp",
     TRAIN,
     "at_least_92_percent_of_unseen_digits",
@@ -641,8 +632,8 @@ def build_mlp(hidden_units):
     )
 """
 HIDDEN = 'keras.layers.Dense(hidden_units, activation="relu")'
-changed("build_mlp", MODEL, "*", [("imports the answer", MODEL, "from llmcourse.models.mlp import build_mlp")])
-changed(
+mutants("build_mlp", MODEL, "*", [("imports the answer", MODEL, "from llmcourse.models.mlp import build_mlp")])
+mutants(
     "build_mlp",
     MODEL,
     "the_parameters_are_as_many_as_they_should_be",
@@ -654,13 +645,13 @@ changed(
         ("batch normalisation in between", HIDDEN, f"{HIDDEN}, keras.layers.BatchNormalization()"),
     ],
 )
-changed(
+mutants(
     "build_mlp",
     MODEL,
     "the_weights_have_the_shapes_of_the_numpy_network",
     [("no Input, so no weights before the first call", "keras.Input((784,)),", "")],
 )
-changed(
+mutants(
     "build_mlp",
     MODEL,
     "its_logits_are_those_of_the_numpy_network",

@@ -4,26 +4,7 @@ Most are a right answer with one piece changed, as people do it. For the three l
 broken listing as it stands, each fault left alone in a listing that is otherwise repaired, and each repaired alone.
 """
 
-from collections.abc import Iterable
-
-from llmcourse.checking import mutant
-
-
-def replaced(source, why, pairs):
-    """Replace pieces of a source, each of which must occur once."""
-    for piece, replacement in pairs:
-        if source.count(piece) != 1:
-            raise ValueError(f"{why}: the piece {piece!r} must occur once. Received: {source.count(piece)} times.")
-        source = source.replace(piece, replacement)
-    return source
-
-
-def changed(exercise, right, fails, faults):
-    """Declare mutants that fail one criterion: each is the fault in words, then pieces of `right` and replacements."""
-    for why, *pieces in faults:
-        pairs: Iterable = zip(pieces[::2], pieces[1::2], strict=True)
-        mutant(exercise, fails=fails, why=why, source=replaced(right, why, pairs))
-
+from llmcourse.checking import mutant, mutants, replace_once
 
 # --- exercise 1: encoder_layer ----------------------------------------------------------------------------------------
 
@@ -53,8 +34,8 @@ class EncoderLayer(keras.layers.Layer):
 SUM_1, SUM_2 = "x = x + self.dropout(y, training=training)", "return x + self.dropout(z, training=training)"
 ENTER_1, ENTER_2 = "y = self.self_attention_norm(x)", "self.feed_forward(self.feed_forward_norm(x))"
 ATTEND = "self.self_attention(y, y, mask=mask)"
-changed("encoder_layer", ENCODER, "*", [("imports the answer", ENCODER, "EncoderLayer = layers.EncoderLayer")])
-changed(
+mutants("encoder_layer", ENCODER, "*", [("imports the answer", ENCODER, "EncoderLayer = layers.EncoderLayer")])
+mutants(
     "encoder_layer",
     ENCODER,
     "silent_sub_layers_leave_x_alone",
@@ -79,7 +60,7 @@ changed(
         ("multiplies instead of adding", SUM_1, "x = x * self.dropout(y, training=training)"),
     ],
 )
-changed(
+mutants(
     "encoder_layer",
     ENCODER,
     "attention_of_the_normalised_x_is_added",
@@ -92,7 +73,7 @@ changed(
         ("forgets the attention", ATTEND, "0 * y"),
     ],
 )
-changed(
+mutants(
     "encoder_layer",
     ENCODER,
     "feed_forward_of_the_normalised_x_is_added",
@@ -107,7 +88,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "encoder_layer",
     ENCODER,
     "the_second_half_works_on_the_first_sum",
@@ -138,7 +119,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "encoder_layer",
     ENCODER,
     "padding_has_no_influence",
@@ -156,7 +137,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "encoder_layer",
     ENCODER,
     "dropout_acts_on_what_is_added",
@@ -210,8 +191,8 @@ class DecoderLayer(keras.layers.Layer):
 """
 CROSS = "self.cross_attention(self.cross_attention_norm(x), memory, mask=memory_mask)"
 SUM_C = "x = x + self.dropout(c, training=training)"
-changed("decoder_layer", DECODER, "*", [("imports the answer", DECODER, "DecoderLayer = layers.DecoderLayer")])
-changed(
+mutants("decoder_layer", DECODER, "*", [("imports the answer", DECODER, "DecoderLayer = layers.DecoderLayer")])
+mutants(
     "decoder_layer",
     DECODER,
     "three_silent_sub_layers_leave_x_alone",
@@ -224,7 +205,7 @@ changed(
         ("the short cut starts behind the norm", ENTER_1, "x = y = self.self_attention_norm(x)"),
     ],
 )
-changed(
+mutants(
     "decoder_layer",
     DECODER,
     "the_target_attends_to_itself",
@@ -235,7 +216,7 @@ changed(
         ("takes the norm of the cross-attention", ENTER_1, "y = self.cross_attention_norm(x)"),
     ],
 )
-changed(
+mutants(
     "decoder_layer",
     DECODER,
     "the_decoder_asks_and_the_memory_answers",
@@ -265,7 +246,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "decoder_layer",
     DECODER,
     "the_feed_forward_network_is_added_too",
@@ -275,7 +256,7 @@ changed(
         ("takes the norm of the cross-attention", ENTER_2, "self.feed_forward(self.cross_attention_norm(x))"),
     ],
 )
-changed(
+mutants(
     "decoder_layer",
     DECODER,
     "each_sub_layer_works_on_the_last_sum",
@@ -297,7 +278,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "decoder_layer",
     DECODER,
     "no_position_sees_a_later_token",
@@ -316,7 +297,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "decoder_layer",
     DECODER,
     "each_attention_gets_its_own_mask",
@@ -341,7 +322,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "decoder_layer",
     DECODER,
     "dropout_acts_on_all_that_is_added",
@@ -360,7 +341,7 @@ def shift_targets(ids):
     return ids[:, :-1], ids[:, 1:]
 """
 GIVEN, WANTED = "ids[:, :-1]", "ids[:, 1:]"
-changed(
+mutants(
     "shift_targets",
     SHIFT,
     "both_lose_one_column_and_no_sentence",
@@ -374,7 +355,7 @@ changed(
         ("returns a single array", f"{GIVEN}, {WANTED}", "ids[:, 1:]"),
     ],
 )
-changed(
+mutants(
     "shift_targets",
     SHIFT,
     "the_inputs_begin_with_start",
@@ -385,7 +366,7 @@ changed(
         ("puts another START in front", GIVEN, "np.pad(ids, ((0, 0), (1, 0)), constant_values=2)[:, :-2]"),
     ],
 )
-changed(
+mutants(
     "shift_targets",
     SHIFT,
     "the_targets_are_one_place_ahead",
@@ -397,7 +378,7 @@ changed(
         ("turns the targets round", WANTED, "ids[:, :0:-1]"),
     ],
 )
-changed(
+mutants(
     "shift_targets",
     SHIFT,
     "any_length_works_and_the_ids_stay",
@@ -424,7 +405,7 @@ Q, MEAN = (
     "ops.sum(each * real) / ops.maximum(ops.sum(real), 1.0)",
 )
 LOG = "ops.log_softmax(logits)"
-changed(
+mutants(
     "label_smoothed_loss",
     LOSS,
     "*",
@@ -442,7 +423,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "label_smoothed_loss",
     LOSS,
     "without_smoothing_it_is_the_cross_entropy",
@@ -463,7 +444,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "label_smoothed_loss",
     LOSS,
     "smoothing_shares_epsilon_among_all_tokens",
@@ -480,7 +461,7 @@ changed(
         ("smooths with the sum over the vocabulary", Q, "(1 - epsilon) * ops.one_hot(targets, size) + epsilon * size"),
     ],
 )
-changed(
+mutants(
     "label_smoothed_loss",
     LOSS,
     "padding_counts_neither_above_nor_below",
@@ -497,7 +478,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "label_smoothed_loss",
     LOSS,
     "every_token_weighs_the_same",
@@ -514,7 +495,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "label_smoothed_loss",
     LOSS,
     "huge_logits_give_a_finite_loss",
@@ -525,7 +506,7 @@ changed(
         ("clips the logits", LOG, "ops.log_softmax(ops.clip(logits, -50.0, 50.0))"),
     ],
 )
-changed(
+mutants(
     "label_smoothed_loss",
     LOSS,
     "targets_may_come_as_floats",
@@ -539,7 +520,7 @@ changed(
         )
     ],
 )
-changed(
+mutants(
     "label_smoothed_loss",
     LOSS,
     "a_batch_of_padding_has_no_loss",
@@ -553,7 +534,7 @@ def noam_schedule(step, d_model, warmup_steps):
     step = np.asarray(step, dtype="float64")
     return d_model**-0.5 * np.minimum(step**-0.5, step * warmup_steps**-1.5)
 """
-changed(
+mutants(
     "noam_schedule",
     NOAM,
     "*",
@@ -565,7 +546,7 @@ changed(
         )
     ],
 )
-changed(
+mutants(
     "noam_schedule",
     NOAM,
     "the_rate_rises_in_a_straight_line",
@@ -585,7 +566,7 @@ changed(
         ("always at the peak at first", "step * warmup_steps**-1.5", "warmup_steps**-0.5"),
     ],
 )
-changed(
+mutants(
     "noam_schedule",
     NOAM,
     "after_that_it_falls_with_the_root",
@@ -596,7 +577,7 @@ changed(
         ("falls from the end of the warm-up anew", "(step**-0.5", "(np.maximum(step - warmup_steps, 1.0)**-0.5"),
     ],
 )
-changed(
+mutants(
     "noam_schedule",
     NOAM,
     "the_peak_is_where_the_warm_up_ends",
@@ -605,7 +586,7 @@ changed(
         ("0 at the end of the warm-up", "return d", "return 0.0 if np.ndim(step) == 0 and step == warmup_steps else d"),
     ],
 )
-changed(
+mutants(
     "noam_schedule",
     NOAM,
     "many_steps_at_once_are_welcome",
@@ -638,7 +619,7 @@ def greedy_decode(model, source, max_length):
 """
 NEXT = "np.where(finished, 0, logits[:, -1].argmax(axis=-1))"
 RESULT = "return target[:, 1:]"
-changed(
+mutants(
     "greedy_decode",
     GREEDY,
     "*",
@@ -650,7 +631,7 @@ changed(
         )
     ],
 )
-changed(
+mutants(
     "greedy_decode",
     GREEDY,
     "the_result_has_max_length_columns",
@@ -662,7 +643,7 @@ changed(
         ("drops the last token", RESULT, "return target[:, :-1][:, 1:]"),
     ],
 )
-changed(
+mutants(
     "greedy_decode",
     GREEDY,
     "each_token_is_the_best_of_the_last_position",
@@ -681,7 +662,7 @@ changed(
         ("forgets START", "target[:, 0] = 2", "target[:, 0] = 0"),
     ],
 )
-changed(
+mutants(
     "greedy_decode",
     GREEDY,
     "each_sentence_stops_at_its_own_end",
@@ -694,7 +675,7 @@ changed(
         ("forgets who was finished before", "finished |=", "finished ="),
     ],
 )
-changed(
+mutants(
     "greedy_decode",
     GREEDY,
     "the_model_sees_start_and_all_that_was_written",
@@ -710,7 +691,7 @@ changed(
         ("does not begin with START", "target[:, :length]", "target[:, 1 : length + 1]"),
     ],
 )
-changed(
+mutants(
     "greedy_decode",
     GREEDY,
     "it_stops_when_all_are_finished",
@@ -725,7 +706,7 @@ changed(
         ("asks once more at the end", RESULT, "model(source, target)\n    return target[:, 1:]"),
     ],
 )
-changed(
+mutants(
     "greedy_decode",
     GREEDY,
     "end_may_be_the_last_token_that_fits",
@@ -735,7 +716,7 @@ changed(
         ("deletes what did not come to its END", RESULT, "target[~finished] = 0\n    return target[:, 1:]"),
     ],
 )
-changed(
+mutants(
     "greedy_decode",
     GREEDY,
     "the_source_stays_and_one_sentence_is_enough",
@@ -792,9 +773,7 @@ def sick(exercise, healthy, faults):
     """Declare the broken listing, each fault left alone, and each fault repaired while the others stay."""
 
     def broken(kept):
-        return replaced(
-            healthy, exercise, [pair for _, _, *pieces in kept for pair in zip(pieces[::2], pieces[1::2], strict=True)]
-        )
+        return replace_once(healthy, *(text for _, _, *pieces in kept for text in pieces))
 
     for fault in faults:
         mutant(exercise, fails=fault[1], why=f"the broken listing as it stands: {fault[0]}", source=broken(faults))
@@ -803,7 +782,7 @@ def sick(exercise, healthy, faults):
         mutant(exercise, fails=others[0][1], why=f"repairs only this: {fault[0]}", source=broken(others))
 
 
-changed(
+mutants(
     "repair_formula",
     FORMULA,
     "*",
@@ -822,7 +801,7 @@ changed(
 )
 sick("repair_formula", FORMULA, FORMULA_FAULTS)
 SOFTMAX = "ops.softmax(scores, axis=-1)"
-changed(
+mutants(
     "repair_formula",
     FORMULA,
     "the_weights_of_each_query_sum_to_one",
@@ -832,7 +811,7 @@ changed(
         ("sigmoid instead of softmax", SOFTMAX, "ops.sigmoid(scores)"),
     ],
 )
-changed(
+mutants(
     "repair_formula",
     FORMULA,
     "queries_and_keys_have_one_token_in_each_row",
@@ -845,13 +824,13 @@ changed(
         ("transposes the weights of the keys", "ops.matmul(memory, w_key)", "ops.matmul(memory, ops.transpose(w_key))"),
     ],
 )
-changed(
+mutants(
     "repair_formula",
     FORMULA,
     "six_different_sizes_fit_together",
     [("asks the memory with itself", "ops.matmul(x, w_query)", "ops.matmul(memory, w_query)")],
 )
-changed(
+mutants(
     "repair_formula",
     FORMULA,
     "padding_gets_no_weight",
@@ -862,7 +841,7 @@ changed(
         ("masks the queries", "mask[:, None, :]", "mask[:, :, None]"),
     ],
 )
-changed(
+mutants(
     "repair_formula",
     FORMULA,
     "padding_stays_hidden_when_the_future_is_hidden_too",
@@ -877,7 +856,7 @@ changed(
         ("never causal", "    if causal:", "    if causal and mask is None and False:"),
     ],
 )
-changed(
+mutants(
     "repair_formula",
     FORMULA,
     "it_is_the_formula_of_attention",
@@ -997,7 +976,7 @@ MODEL_FAULTS = (
         "",
     ),
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "*",
@@ -1019,7 +998,7 @@ changed(
     ],
 )
 sick("repair_layers", MODEL, MODEL_FAULTS)
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "the_heads_share_the_width_of_the_model",
@@ -1031,7 +1010,7 @@ changed(
         )
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "the_feed_forward_networks_return_to_the_width",
@@ -1043,7 +1022,7 @@ changed(
         )
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "no_position_knows_a_later_target_token",
@@ -1052,7 +1031,7 @@ changed(
         ("the causal mask turned round", "(y, y, mask=causal)", "(y, y, mask=ops.swapaxes(causal, 2, 3))"),
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "source_and_target_may_differ_in_length",
@@ -1074,7 +1053,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "every_position_hears_of_every_source_token",
@@ -1091,7 +1070,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "every_position_hears_of_the_tokens_before_it",
@@ -1104,7 +1083,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "the_third_sub_layer_takes_part",
@@ -1121,7 +1100,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "the_third_short_cut_carries_the_second_sum",
@@ -1139,7 +1118,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "each_vocabulary_has_its_own_table",
@@ -1156,7 +1135,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "the_embeddings_are_applied",
@@ -1173,7 +1152,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "the_order_of_the_tokens_counts",
@@ -1182,7 +1161,7 @@ changed(
         ("positions for the target only", "        source = self.positions(source)\n", ""),
     ],
 )
-changed(
+mutants(
     "repair_layers",
     MODEL,
     "the_logits_are_those_of_the_two_boxes",
@@ -1267,7 +1246,7 @@ TRAINING_FAULTS = (
         "ops.mean(each)",
     ),
 )
-changed(
+mutants(
     "repair_training",
     TRAINING,
     "*",
@@ -1280,7 +1259,7 @@ changed(
     ],
 )
 sick("repair_training", TRAINING, TRAINING_FAULTS)
-changed(
+mutants(
     "repair_training",
     TRAINING,
     "the_decoder_does_not_see_the_future",
@@ -1300,7 +1279,7 @@ changed(
         ("what one of the two allows", COMBINED, "ops.logical_or(future, padding)"),
     ],
 )
-changed(
+mutants(
     "repair_training",
     TRAINING,
     "padding_of_the_target_is_hidden",
@@ -1308,7 +1287,7 @@ changed(
         ("no padding mask of the target", COMBINED, "future"),
     ],
 )
-changed(
+mutants(
     "repair_training",
     TRAINING,
     "padding_of_the_source_is_hidden_from_both",
@@ -1321,7 +1300,7 @@ changed(
         ("True means padding", "return source_mask,", "return ops.logical_not(source_mask),"),
     ],
 )
-changed(
+mutants(
     "repair_training",
     TRAINING,
     "the_labels_are_one_place_ahead",
@@ -1330,7 +1309,7 @@ changed(
         ("rolls the labels round", "y = target_ids[:, 1:]", "y = np.roll(target_ids, -1, axis=1)"),
     ],
 )
-changed(
+mutants(
     "repair_training",
     TRAINING,
     "fit_is_given_both_inputs",
@@ -1353,13 +1332,13 @@ changed(
         ("a dict", "x = (source_ids, target_ids[:, :-1])", "x = {'source': source_ids, 'inputs': target_ids[:, :-1]}"),
     ],
 )
-changed(
+mutants(
     "repair_training",
     TRAINING,
     "only_differences_between_logits_count",
     [("takes logits for log-probabilities", "ops.log_softmax(logits)", "logits")],
 )
-changed(
+mutants(
     "repair_training",
     TRAINING,
     "padding_does_not_count",
@@ -1372,7 +1351,7 @@ changed(
         ("padding counts in the sum only", "ops.sum(each * real) / ", "ops.sum(each) / "),
     ],
 )
-changed(
+mutants(
     "repair_training",
     TRAINING,
     "the_loss_is_the_cross_entropy_of_real_tokens",

@@ -3,26 +3,7 @@
 Most are a right answer with one piece changed, as people do it.
 """
 
-from collections.abc import Iterable
-
-from llmcourse.checking import mutant
-
-
-def replaced(source, why, pairs):
-    """Replace pieces of a source, each of which must occur once."""
-    for piece, replacement in pairs:
-        if source.count(piece) != 1:
-            raise ValueError(f"{why}: the piece {piece!r} must occur once. Received: {source.count(piece)} times.")
-        source = source.replace(piece, replacement)
-    return source
-
-
-def changed(exercise, right, fails, faults):
-    """Declare mutants that fail one criterion: each is the fault in words, then pieces of `right` and replacements."""
-    for why, *pieces in faults:
-        pairs: Iterable = zip(pieces[::2], pieces[1::2], strict=True)
-        mutant(exercise, fails=fails, why=why, source=replaced(right, why, pairs))
-
+from llmcourse.checking import mutant, mutants
 
 # --- exercise 1: bpe_merges -------------------------------------------------------------------------------------------
 
@@ -68,7 +49,7 @@ def bpe_merges(word_counts, num_merges):
     return list(steps.bpe_merges(dict(word_counts), num_merges))
 """,
 )
-changed(
+mutants(
     "bpe_merges",
     MERGES,
     "the_first_merge_is_the_most_frequent_pair",
@@ -83,7 +64,7 @@ changed(
         ("the pair the wrong way round", "merges.append(best)", "merges.append(best[::-1])"),
     ],
 )
-changed(
+mutants(
     "bpe_merges",
     MERGES,
     "later_merges_build_on_earlier_ones",
@@ -105,7 +86,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "bpe_merges",
     MERGES,
     "the_end_of_a_word_is_a_symbol",
@@ -122,7 +103,7 @@ changed(
         ("the mark takes no part", PAIRS, "for pair in zip(symbols[:-1], symbols[1:-1]):"),
     ],
 )
-changed(
+mutants(
     "bpe_merges",
     MERGES,
     "the_smallest_of_equal_pairs_is_taken",
@@ -159,7 +140,7 @@ def bpe_merges(word_counts, num_merges):
     return merges
 """,
 )
-changed(
+mutants(
     "bpe_merges",
     MERGES,
     "only_whole_symbols_are_joined",
@@ -180,7 +161,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "bpe_merges",
     MERGES,
     "runs_of_one_letter_are_joined_from_the_left",
@@ -201,7 +182,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "bpe_merges",
     MERGES,
     "it_stops_where_nothing_is_left_to_join",
@@ -212,7 +193,7 @@ changed(
         ("returns None when nothing is left", "            break\n", "            return None\n"),
     ],
 )
-changed(
+mutants(
     "bpe_merges",
     MERGES,
     "word_counts_stay_as_they_are",
@@ -271,7 +252,7 @@ WORDS, ROW = (
 )
 FILL, WIDTH, MASK = "ids[number, : len(row)] = row", "width = max(len(row) for row in rows)", "mask = ids != 0"
 mutant("encode_batch", fails="*", why="imports the answer", source=f"{IMPORT}encode_batch\n")
-changed(
+mutants(
     "encode_batch",
     ENCODE,
     "each_row_has_the_ids_of_the_words_and_end",
@@ -293,7 +274,7 @@ changed(
         ("each word once", WORDS, "words = list(dict.fromkeys(sentence.split()))[: max_length - 1]"),
     ],
 )
-changed(
+mutants(
     "encode_batch",
     ENCODE,
     "short_rows_are_filled_up_to_the_longest",
@@ -330,7 +311,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "encode_batch",
     ENCODE,
     "unknown_words_become_unk",
@@ -347,7 +328,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "encode_batch",
     ENCODE,
     "a_sentence_that_is_cut_keeps_its_end",
@@ -386,7 +367,7 @@ changed(
         ("leaves long sentences out", WORDS, "words = [] if len(sentence.split()) >= max_length else sentence.split()"),
     ],
 )
-changed(
+mutants(
     "encode_batch",
     ENCODE,
     "the_mask_is_true_at_real_tokens",
@@ -402,7 +383,7 @@ changed(
         ("ids as floats", 'dtype="int32"', 'dtype="float32"'),
     ],
 )
-changed(
+mutants(
     "encode_batch",
     ENCODE,
     "any_white_space_separates_words",
@@ -418,7 +399,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "encode_batch",
     ENCODE,
     "vocabulary_and_sentences_stay_as_they_are",
@@ -448,7 +429,7 @@ def token_accuracy(targets, logits):
 REAL, RIGHT = "real = ops.not_equal(targets, 0)", "right = ops.logical_and(real, ops.equal(guesses, targets))"
 RATIO = 'ops.sum(ops.cast(right, "float32")) / ops.maximum(ops.sum(ops.cast(real, "float32")), 1.0)'
 mutant("token_accuracy", fails="*", why="imports the answer", source=f"{IMPORT}token_accuracy\n")
-changed(
+mutants(
     "token_accuracy",
     ACCURACY,
     "it_is_the_share_of_right_tokens",
@@ -486,7 +467,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "token_accuracy",
     ACCURACY,
     "padding_does_not_count",
@@ -510,7 +491,7 @@ changed(
 PER_SENTENCE = (
     """ops.sum(ops.cast(right, "float32"), axis=1) / ops.maximum(ops.sum(ops.cast(real, "float32"), axis=1), 1.0)"""
 )
-changed(
+mutants(
     "token_accuracy",
     ACCURACY,
     "every_token_weighs_the_same",
@@ -525,7 +506,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "token_accuracy",
     ACCURACY,
     "only_the_targets_say_what_is_padding",
@@ -546,7 +527,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "token_accuracy",
     ACCURACY,
     "a_batch_of_padding_gives_zero",
@@ -564,7 +545,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "token_accuracy",
     ACCURACY,
     "it_works_as_a_metric_of_fit",
@@ -663,7 +644,7 @@ def build_translator({ARGUMENTS}):
                             num_heads=num_heads, d_ff=d_ff, dropout=dropout)
 """,
 )
-changed(
+mutants(
     "build_translator",
     MODEL,
     "the_logits_have_a_place_for_each_target_word",
@@ -681,7 +662,7 @@ changed(
         ("returns the memory too", "return self.to_logits(y)", "return self.to_logits(y), memory"),
     ],
 )
-changed(
+mutants(
     "build_translator",
     MODEL,
     "it_has_the_parameters_of_its_parts",
@@ -689,7 +670,7 @@ changed(
         ("not built", CALL, ""),
     ],
 )
-changed(
+mutants(
     "build_translator",
     MODEL,
     "no_position_sees_the_future",
@@ -714,7 +695,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "build_translator",
     MODEL,
     "padding_changes_nothing",
@@ -733,7 +714,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "build_translator",
     MODEL,
     "every_source_word_and_its_place_matter",
@@ -753,7 +734,7 @@ changed(
         ),
     ],
 )
-changed(
+mutants(
     "build_translator",
     MODEL,
     "the_logits_are_those_of_the_formula",
@@ -785,7 +766,7 @@ changed(
         ("another activation", DECODER, DECODER.replace("dropout)", 'dropout, activation="gelu")')),
     ],
 )
-changed(
+mutants(
     "build_translator",
     MODEL,
     "dropout_is_on_in_training_only",
@@ -843,7 +824,7 @@ INPUTS = "inputs = np.pad(labels[:, :-1], ((0, 0), (1, 0)), constant_values=2)"
 FIT = "    model.fit((source_ids, inputs), labels, batch_size=64, epochs=7, verbose=0)\n"
 JOINED = 'return [" ".join(word_of[index] for index in row if index in word_of) for row in written.tolist()]'
 mutant("train_translator", fails="*", why="imports the answer", source=f"{IMPORT}train_translator\n")
-changed(
+mutants(
     "train_translator",
     TRAIN,
     "a_tiny_language_is_learned_by_heart",
@@ -906,7 +887,7 @@ def train_translator(sources, targets, seed):
     return lambda sentences: [" ".join(best.get(w, w) for w in s.split()) for s in sentences]
 """,
 )
-changed(
+mutants(
     "train_translator",
     TRAIN,
     "at_least_90_percent_of_hidden_sentences",

@@ -4,7 +4,7 @@ Nothing here imports Keras or TensorFlow, and nothing of the classroom side.
 """
 
 from llmcourse.checking.check import Check, lesson
-from llmcourse.checking.criteria import Criterion, Mutant, criterion, mutant
+from llmcourse.checking.criteria import Criterion, Mutant, criterion, mutant, mutants, replace_once
 from llmcourse.checking.expectations import (
     expect,
     expect_close,
@@ -29,4 +29,6 @@ __all__ = [
     "expect_unchanged",
     "lesson",
     "mutant",
+    "mutants",
+    "replace_once",
 ]

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,42 @@ def mutant(exercise: str, *, fails: str, why: str, source: str) -> None:
         source: the wrong exercise cell; names that it leaves out are taken from the reference.
     """
     _register(Mutant(exercise, fails, why, source.strip() + "\n"))
+
+
+def mutants(exercise: str, right: str, fails: str, faults: Iterable[Sequence[str]]) -> None:
+    """Declare several mutants of one criterion, each a right answer with pieces of it replaced, as people go wrong.
+
+    Args:
+        exercise: id of the exercise in lesson.py.
+        right: source of a right answer.
+        fails: name of the criterion that must fail for all of them; "*" where all must.
+        faults: for each mutant the fault in words, then a piece of `right` and its replacement, or several such pairs.
+
+    Raises:
+        ValueError: a piece does not occur exactly once, or has no replacement.
+    """
+    for why, *pieces in faults:
+        mutant(exercise, fails=fails, why=why, source=replace_once(right, *pieces))
+
+
+def replace_once(source: str, *pieces: str) -> str:
+    """Replace pieces of a source one after the other.
+
+    Args:
+        source: any text.
+        pieces: a piece, its replacement, the next piece, and so on.
+
+    Returns:
+        The text with all of them replaced.
+
+    Raises:
+        ValueError: a piece does not occur exactly once when its turn comes, or has no replacement.
+    """
+    for piece, replacement in zip(pieces[::2], pieces[1::2], strict=True):
+        if source.count(piece) != 1:
+            raise ValueError(f"A piece must occur exactly once. Received: {piece!r}, {source.count(piece)} times.")
+        source = source.replace(piece, replacement)
+    return source
 
 
 def load_criteria(path: Path) -> dict[str, tuple[Criterion, ...]]:

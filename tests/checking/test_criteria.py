@@ -1,6 +1,6 @@
 import pytest
 
-from llmcourse.checking.criteria import criterion, load_criteria, load_mutants
+from llmcourse.checking.criteria import criterion, load_criteria, load_mutants, replace_once
 
 GOOD = '''
 from llmcourse.checking import criterion, expect
@@ -77,3 +77,23 @@ def test_mutants_keep_their_source(tmp_path):
     )
     (found,) = load_mutants(path)
     assert (found.exercise, found.fails, found.why, found.source) == ("double", "*", "adds", "def f(x): pass\n")
+
+
+def test_several_mutants_are_a_right_answer_with_pieces_replaced(tmp_path):
+    path = tmp_path / "mutants.py"
+    path.write_text(
+        "from llmcourse.checking import mutants\n"
+        "RIGHT = 'def double(x):\\n    return 2 * x'\n"
+        "mutants('double', RIGHT, 'doubles', [('adds', '2 * x', '2 + x'), "
+        "('other name', 'x)', 'y)', '* x', '* y + 1')])"
+    )
+    first, second = load_mutants(path)
+    assert (first.exercise, first.fails, first.why) == ("double", "doubles", "adds")
+    assert first.source == "def double(x):\n    return 2 + x\n"
+    assert second.source == "def double(y):\n    return 2 * y + 1\n"
+
+
+@pytest.mark.parametrize("pieces", [("z", "y"), ("x", "y"), ("2",)], ids=["missing", "twice", "no replacement"])
+def test_a_piece_that_does_not_fit_is_an_error(pieces):
+    with pytest.raises(ValueError, match="exactly once|shorter"):
+        replace_once("double = lambda x: 2 * x", *pieces)
