@@ -64,6 +64,11 @@ def _hints(result: Result, outcome: Outcome) -> tuple[tuple[str, ...], str]:
     return shown, f"Check again for {'a hint' if not shown else 'one more hint'} ({left} left)."
 
 
+def _advice(outcome: Outcome) -> str:
+    """Say what to do about an exercise of which nothing is there yet."""
+    return f"Required: {outcome.required}. Received: {outcome.received}. Run the cell, then check again."
+
+
 def _summary(result: Result) -> str:
     if result.passed:
         return "all right"
@@ -79,7 +84,7 @@ def _text(result: Result) -> Iterable[str]:
         return
     yield f"{result.exercise}: {result.points:g} / {result.max_points:g} points, {_summary(result)}"
     if result.untouched:
-        yield f"  {result.outcomes[0].received}: write {result.outcomes[0].required}, run the cell, check again."
+        yield f"  {_advice(result.outcomes[0])}"
     for outcome in () if result.untouched else result.outcomes:
         yield f"  {MARKS[outcome.status][0]} {outcome.title}  ({outcome.points:g} / {outcome.max_points:g})"
         if not outcome.passed:
@@ -106,9 +111,7 @@ def _html(result: Result) -> str:
         f"{result.points:g} / {result.max_points:g} points</span> &nbsp; {_summary(result)}</div>",
     ]
     if result.untouched:
-        first = result.outcomes[0]
-        advice = f"{first.received}: write {first.required}, run the cell, then check again."
-        parts.append(f"<div>{_code(advice[0].upper() + advice[1:])}</div>")
+        parts.append(f"<div>{_code(_advice(result.outcomes[0]))}</div>")
     else:
         parts += [_html_outcome(result, outcome) for outcome in result.outcomes]
     if result.printed:

@@ -87,9 +87,10 @@ def run_criterion(lesson_id: str, item: Criterion, student: Student, seed: str) 
     except StudentError as error:
         if error.type_name == "NotImplementedError":
             return failed_outcome(item, "todo", "your code in place of `raise NotImplementedError`", "not written yet")
+        if error.type_name == "MissingNameError":
+            return failed_outcome(item, "todo", "your code in the cell of this exercise", str(error))
         where = f" ({error.line})" if error.line else ""
-        status = "todo" if error.type_name == "MissingNameError" else "error"
-        return failed_outcome(item, status, item.requirement or item.title, f"{error}{where}")
+        return failed_outcome(item, "error", item.requirement or item.title, f"{error}{where}")
     except NotPlainError as error:
         return failed_outcome(item, "failed", item.requirement or item.title, str(error))
     except ConnectionLostError:

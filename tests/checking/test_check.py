@@ -84,7 +84,7 @@ def test_the_untouched_exercise_says_what_to_do(notebook):
     assert repr(result) == "0"
     assert "not written yet" in str(result)
     assert str(result).count("\n") == 1  # one piece of advice, not a cross for each criterion
-    assert "Not written yet" in result._repr_html_()
+    assert "Received: not written yet. Run the cell, then check again." in result._repr_html_()
 
 
 def test_a_right_answer_earns_all_points_as_a_number(notebook):
