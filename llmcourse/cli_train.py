@@ -55,11 +55,12 @@ def cnn(
 
     from llmcourse.training.cnn import train_cnn
     from llmcourse.training.recipes import cnn_config
+    from llmcourse.training.runs import SCORES
 
     config = cnn_config(data.value, recipe.value, seed)
     if epochs:
         config = replace(config, settings=replace(config.settings, epochs=epochs))
-    already = (folder / "scores.json").exists()
+    already = (folder / SCORES).exists()
     with _stoppable("after the last whole epoch"), _training_bar(_DIGITS_COLUMNS, _digits_fields) as on_steps:
         scores = train_cnn(config, folder, on_steps=on_steps, command=_command())
     if already:
@@ -90,12 +91,13 @@ def translation(
     ] = False,
 ) -> None:
     """Train a Transformer that translates and write model, scores, curves and model card."""
+    from llmcourse.training.runs import SCORES
     from llmcourse.training.translation import train_translation, translation_config
 
     changes = {} if vocab_size is None else {"vocab_size": vocab_size, "vocab_may_shrink": False}
     settings = {"tokenized": tokenized, "minutes": minutes, "epochs": epochs, "seed": seed, **changes}
     config = translation_config(data, target, **settings)  # type: ignore[arg-type]
-    already = (folder / "scores.json").exists()
+    already = (folder / SCORES).exists()
     with (
         _stoppable("from the last checkpoint, which is some minutes old at most"),
         _training_bar(_TRANSLATION_COLUMNS, _translation_fields) as on_progress,

@@ -134,8 +134,10 @@ class _Bucket:
     @classmethod
     def of(cls, pairs: np.ndarray, lengths: np.ndarray, batch_tokens: int) -> "_Bucket":
         source_length, target_length = (int(length) for length in lengths.max(axis=0))
-        size = max(1, batch_tokens // max(source_length, target_length))
-        return cls(pairs, (min(size, len(pairs)), source_length, target_length))
+        most = max(1, batch_tokens // max(source_length, target_length))
+        batches = -(-len(pairs) // most)
+        size = -(-len(pairs) // batches)  # as equal as can be: fewer pairs come twice than there are batches
+        return cls(pairs, (size, source_length, target_length))
 
     @property
     def batches(self) -> int:

@@ -17,7 +17,15 @@ from llmcourse.models.cnn import build_small_cnn
 from llmcourse.runtime import load_keras
 from llmcourse.training import runs
 from llmcourse.training.augmentation import deform_images, shift_images
-from llmcourse.training.loop import TrainSteps, make_predict, make_train_steps, read_state, write_state
+from llmcourse.training.loop import (
+    TrainingDivergedError,
+    TrainSteps,
+    make_predict,
+    make_train_steps,
+    read_state,
+    require_tensorflow,
+    write_state,
+)
 from llmcourse.training.measures import loss_and_accuracy, measure
 from llmcourse.training.recipes import HELD_OUT, CnnConfig
 from llmcourse.training.report import save_model, write_report
@@ -31,10 +39,6 @@ TASK = "cnn"
 CHUNK = 50  # steps between two moves of the progress bar
 LAST_GOOD = "last_good.keras"
 AVERAGE = "average"  # prefix of the averaged weights in a checkpoint
-
-
-class TrainingDivergedError(RuntimeError):
-    """Training left the numbers that can be computed with; the weights of the last good epoch are kept."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ def train_cnn(
         RunError: the folder holds something else, or its files are damaged.
         TrainingDivergedError: the loss or a weight is not a finite number any more.
     """
+    require_tensorflow()
     if runs.open_run(folder, {"task": TASK, **asdict(config)}):
         return runs.read_scores(folder)
     digits = load_digits(config.data)
@@ -209,19 +214,17 @@ def _average(model: "keras.Model", checkpoint: Checkpoint, first: int) -> dict[s
     count = checkpoint.epoch - first
     if count < 0:
         return {}
-    means = {}
-    for index, weights in enumerate(model.get_weights()):
-        name = f"{AVERAGE}/{index:03d}"
-        old = checkpoint.arrays.get(name, weights)
-        means[name] = old + (weights - old) / (count + 1)
-    return means
+    weights = model.get_weights()
+    means = checkpoint.numbered(AVERAGE) or weights
+    pairs = zip(means, weights, strict=True)
+    return runs.numbered(AVERAGE, [mean + (new - mean) / (count + 1) for mean, new in pairs])
 
 
 def _choose_weights(model: "keras.Model", checkpoint: Checkpoint, digits: Digits) -> dict[str, Any]:
     """Leave in the model the last or the averaged weights, whichever has the lower loss on the held-out digits."""
     candidates = {
         "last": model.get_weights(),
-        "averaged": [checkpoint.arrays[name] for name in sorted(checkpoint.arrays) if name.startswith(f"{AVERAGE}/")],
+        "averaged": checkpoint.numbered(AVERAGE),
     }
     predict, found = make_predict(model), {}
     for name, weights in candidates.items():

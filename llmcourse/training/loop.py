@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llmcourse.runtime import load_keras
+from llmcourse.training.runs import RunError
+
 if TYPE_CHECKING:
     import keras
+
+
+class TrainingDivergedError(RuntimeError):
+    """Training left the numbers that can be computed with; the message says where, and which weights are kept."""
+
 
 TrainSteps = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[Any, Any]]
 PREDICT_BATCH = 1_000
@@ -86,6 +94,20 @@ def make_predict(model: "keras.Model") -> Callable[[np.ndarray], np.ndarray]:
         return np.concatenate([np.empty((0, classes), np.float32), *(forward(batch).numpy() for batch in batches)])
 
     return predict
+
+
+def require_tensorflow() -> None:
+    """Load Keras and make sure that it computes with TensorFlow, whose compiled loops the trainings use.
+
+    Raises:
+        RunError: Keras computes with something else.
+    """
+    backend = load_keras().backend.backend()
+    if backend != "tensorflow":
+        raise RunError(
+            "Training needs Keras with the TensorFlow backend; set KERAS_BACKEND=tensorflow. "
+            f"Received: the {backend} backend."
+        )
 
 
 def pixels(images: Any) -> Any:

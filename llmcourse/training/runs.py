@@ -32,7 +32,7 @@ class RunError(RuntimeError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Hold everything that the rest of a run depends on, after a whole number of epochs.
+    """Hold everything that the rest of a run depends on, after an epoch or within one.
 
     Random numbers need no place here when each epoch draws its own from the seed and its number.
 
@@ -48,6 +48,23 @@ class Checkpoint:
     def epoch(self) -> int:
         """Count the finished epochs."""
         return len(self.history)
+
+    def numbered(self, prefix: str) -> list[np.ndarray]:
+        """List the arrays that `numbered` gave names with this prefix, in their order."""
+        return [self.arrays[name] for name in sorted(self.arrays) if name.startswith(f"{prefix}/")]
+
+
+def numbered(prefix: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Give the arrays of a list names for a checkpoint.
+
+    Args:
+        prefix: what they are, such as "average".
+        arrays: at most 1,000, of any shapes.
+
+    Returns:
+        The arrays by name, "average/000", "average/001" and so on.
+    """
+    return {f"{prefix}/{index:03d}": array for index, array in enumerate(arrays)}
 
 
 def open_run(folder: Path, config: Mapping[str, Any]) -> bool:
@@ -134,19 +151,23 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     Args:
         folder: of the run.
         checkpoint: the new state.
+
+    Raises:
+        RunError: the folder cannot be written, or the disk is full.
     """
     stream = io.BytesIO()
     history = np.array(json.dumps(list(checkpoint.history)))
     np.savez(stream, **{_HISTORY_KEY: history}, **checkpoint.arrays)  # type: ignore[arg-type]
-    write_atomically(folder / CHECKPOINT, stream.getvalue())
-    write_history(folder, checkpoint.history)
+    with writing(folder):
+        write_atomically(folder / CHECKPOINT, stream.getvalue())
+        _write_history(folder, checkpoint.history)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
     """Read the last checkpoint of a run; pickled objects are refused, so no code in a file can run.
 
     Returns:
-        The state after the last whole epoch, or None before the first one.
+        The last state that was saved, or None before the first one.
 
     Raises:
         RunError: the file is damaged.
@@ -164,7 +185,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         ) from None
 
 
-def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
+def _write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Write the measurements as a table that people and spreadsheets can read."""
     if not history:
         return
@@ -176,8 +197,17 @@ def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
 
 
 def finish_run(folder: Path, scores: Mapping[str, Any]) -> None:
-    """Mark a run as finished, after everything else has been written."""
-    write_atomically(folder / SCORES, json.dumps(scores, indent=2) + "\n")
+    """Mark a run as finished, after everything else has been written.
+
+    Args:
+        folder: of the run.
+        scores: what came out, as JSON can hold it.
+
+    Raises:
+        RunError: the folder cannot be written, or the disk is full.
+    """
+    with writing(folder):
+        write_atomically(folder / SCORES, json.dumps(scores, indent=2) + "\n")
 
 
 def _read_json(path: Path, required: str) -> dict[str, Any]:

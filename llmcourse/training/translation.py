@@ -4,8 +4,9 @@ config = translation_config("phrases", "zh", minutes=3)
 scores = train_translation(config, Path("runs/phrases"))
 """
 
+import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,10 +16,11 @@ from llmcourse.data import load_pairs
 from llmcourse.data.parallel import SentencePairs
 from llmcourse.data.tokenizer import SMALLEST, Tokenizer
 from llmcourse.models.limits import SourceLimits
-from llmcourse.models.saved import INSIDE_RUN, Storage, save_translator
+from llmcourse.models.saved import INSIDE_RUN, Storage, load_translator, save_translator
 from llmcourse.training import runs
 from llmcourse.training.batching import BucketedBatches
-from llmcourse.training.translation_loop import Fitted, Moment, TrainingDivergedError, fit
+from llmcourse.training.loop import TrainingDivergedError, require_tensorflow
+from llmcourse.training.translation_loop import Moment, fit
 from llmcourse.training.translation_report import model_card, write_curves
 from llmcourse.training.translation_scores import Measuring, score_splits, validate
 
@@ -176,7 +178,6 @@ def train_translation(
     *,
     on_progress: Callable[[Moment], object] | None = None,
     command: str = "",
-    pairs: SentencePairs | None = None,
 ) -> Mapping[str, Any]:
     """Train as configured, or go on where a killed run stopped, and write model, scores, curves and model card.
 
@@ -188,7 +189,6 @@ def train_translation(
         folder: of the run; a folder that holds anything else is refused.
         on_progress: called after every few steps.
         command: what a reader of the model card types to repeat the run.
-        pairs: the data, where the caller has them already; by default those that `config` names.
 
     Returns:
         The scores, as in scores.json; at once if the run is finished.
@@ -198,8 +198,9 @@ def train_translation(
         RunError: the folder holds something else, cannot be written, or its files are damaged.
         TrainingDivergedError: the loss or a weight is not a finite number any more.
     """
-    pairs = pairs or load_pairs(config.data, config.target, tokenized=config.tokenized)
-    wanted = {"task": TASK, **asdict(config)}
+    require_tensorflow()
+    pairs = load_pairs(config.data, config.target, tokenized=config.tokenized)
+    wanted = {"task": TASK, **asdict(config), "pairs": _mark(pairs)}
     if (folder / runs.CONFIG).exists() and runs.open_run(folder, wanted):
         return runs.read_scores(folder)
     tokenizer = _tokenizer(config.settings, pairs, folder)
@@ -222,12 +223,15 @@ def train_translation(
 
     model = build_model(config, tokenizer.vocab_size)
     try:
-        fitted = fit(config, model, batches, partial(validate, measuring), folder, on_progress)
+        history = fit(config, model, batches, partial(validate, measuring), folder, on_progress)
     except TrainingDivergedError as error:
+        if not (folder / runs.CHECKPOINT).exists():
+            raise
         raise TrainingDivergedError(f"{error} Those weights are kept in {keep(model, folder / LAST_GOOD)}.") from None
-    scores = {**score_splits(model, measuring, pairs), **_how_it_went(fitted), "parameters": model.count_params()}
+    stored, _, _ = load_translator(keep(model, folder / INSIDE_RUN))  # rounded as it will be used, so scored as it is
+    scores = {**score_splits(stored, measuring, pairs), **_how_it_went(history), "parameters": model.count_params()}
     facts["scores"] = scores
-    write_curves(folder, fitted.history)
+    write_curves(folder, history)
     text = model_card(config, pairs, scores, batches.left_out, command)
     save_translator(folder / INSIDE_RUN, model, tokenizer, facts, text=text, storage=config.settings.storage)
     runs.finish_run(folder, scores)
@@ -255,6 +259,12 @@ def build_model(config: TranslationConfig, vocab_size: int) -> "Transformer":
     )
 
 
+def _mark(pairs: SentencePairs) -> str:
+    """Hash what is trained and validated with: a run does not go on with a file that has changed."""
+    sides = (side for split in (pairs.train, pairs.validation) for side in (split.sources, split.targets))
+    return hashlib.sha256("\0".join(text for side in sides for text in side).encode()).hexdigest()[:16]
+
+
 def _tokenizer(settings: Recipe, pairs: SentencePairs, folder: Path) -> Tokenizer:
     """Read the tokenizer of a run that goes on, or train it on both sides of the training pairs."""
     path = folder / TOKENIZER
@@ -273,15 +283,14 @@ def _facts(config: TranslationConfig, pairs: SentencePairs, limits: SourceLimits
     }
 
 
-def _how_it_went(fitted: Fitted) -> dict[str, Any]:
-    rows = fitted.history
+def _how_it_went(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     best = max(range(len(rows)), key=lambda index: (rows[index]["val_bleu"], index))
     return {
         "validation_bleu": round(rows[best]["val_bleu"], 2),
         "validation_loss": round(rows[best]["val_loss"], 4),
         "best_epoch": best + 1,
         "epochs": len(rows),
-        "steps": fitted.steps,
+        "steps": int(sum(row["steps"] for row in rows)),
         "seconds": round(sum(row["seconds"] for row in rows), 1),
         "cpu_seconds": round(sum(row["cpu_seconds"] for row in rows), 1),
     }

@@ -10,7 +10,7 @@ import numpy as np
 
 from llmcourse.training import runs
 from llmcourse.training.batching import Batch, BucketedBatches
-from llmcourse.training.loop import read_state, write_state
+from llmcourse.training.loop import TrainingDivergedError, read_state, write_state
 from llmcourse.training.runs import Checkpoint
 from llmcourse.training.schedules import rise_and_fall
 
@@ -23,12 +23,6 @@ REPORT_SECONDS = 0.5
 AVERAGE_EVERY = 10  # steps: a hundredth of the cost, and no difference for an average over hundreds of steps
 Validate = Callable[["Transformer"], tuple[float, float]]
 AVERAGE, BEST, METER = "average", "best", "meter"  # prefixes in a checkpoint
-
-
-class TrainingDivergedError(RuntimeError):
-    """Training left the numbers that can be computed with; `kept` says whether the model has the last good weights."""
-
-    kept = False
 
 
 @dataclass(frozen=True)
@@ -52,14 +46,6 @@ class Moment:
     bleu: float | None
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """Hold what came out of the loop: a row of measurements for each epoch, and the number of steps."""
-
-    history: Sequence[Mapping[str, float]]
-    steps: int
-
-
 @dataclass
 class Meter:
     """Count within an epoch."""
@@ -78,7 +64,7 @@ def fit(
     validate: Validate,
     folder: Path,
     on_progress: Callable[[Moment], object] | None = None,
-) -> Fitted:
+) -> Sequence[Mapping[str, float]]:
     """Run the steps that are still missing; the model then has the averaged weights of the epoch with the best BLEU.
 
     Args:
@@ -90,7 +76,7 @@ def fit(
         on_progress: called about twice a second.
 
     Returns:
-        The measurements.
+        A row of measurements for each epoch.
 
     Raises:
         TrainingDivergedError: the loss or a weight is not a finite number any more.
@@ -101,7 +87,7 @@ def fit(
         loop.train_epoch()
         loop.end_epoch(validate)
     model.set_weights(loop.best)
-    return Fitted(loop.history, loop.steps)
+    return loop.history
 
 
 def make_train_step(model: "Transformer", optimizer: Any, label_smoothing: float) -> Callable[..., Any]:
@@ -202,13 +188,14 @@ class _Loop:
         """Measure the averaged weights, keep them if they are the best so far, and save the state."""
         if self.recent_steps:
             self._report()
+        speed = self.meter.tokens / max(self.meter.seconds, 1e-9)  # before validation, which takes time too
         self._move_average()
         last = self.model.get_weights()
         self.model.set_weights(self.average)
         loss, bleu = validate(self.model)
         self.model.set_weights(last)
         if bleu >= max((row["val_bleu"] for row in self.history), default=0.0):  # of equals the later one
-            self.best = [array.copy() for array in self.average]
+            self.best = self.average  # a new list after each step of the average
         self._take_time()
         meter = self.meter
         self.history.append(
@@ -218,7 +205,7 @@ class _Loop:
                 "loss": meter.loss / max(1, meter.step),
                 "val_loss": loss,
                 "val_bleu": bleu,
-                "tokens_per_second": meter.tokens / max(meter.seconds, 1e-9),
+                "tokens_per_second": speed,
                 "seconds": meter.seconds,
                 "cpu_seconds": meter.cpu_seconds,
             }
@@ -229,12 +216,11 @@ class _Loop:
     def save(self) -> None:
         """Write the checkpoint, unless a weight is not a finite number."""
         arrays = read_state(self.model, self.optimizer)
-        arrays |= _named(AVERAGE, self.average) | _named(BEST, self.best)
+        arrays |= runs.numbered(AVERAGE, self.average) | runs.numbered(BEST, self.best)
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise self._diverged("weights that are not finite")
         arrays |= {f"{METER}/{item.name}": np.array(getattr(self.meter, item.name)) for item in fields(Meter)}
-        with runs.writing(self.folder):
-            runs.save_checkpoint(self.folder, Checkpoint(arrays, self.history))
+        runs.save_checkpoint(self.folder, Checkpoint(arrays, self.history))
         self.saved = time.perf_counter()
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
@@ -242,7 +228,7 @@ class _Loop:
             return
         arrays = checkpoint.arrays
         write_state(self.model, self.optimizer, arrays)
-        self.average, self.best = (_unnamed(prefix, arrays) for prefix in (AVERAGE, BEST))
+        self.average, self.best = checkpoint.numbered(AVERAGE), checkpoint.numbered(BEST)
         self.history = list(checkpoint.history)
         self.meter = Meter(**{item.name: arrays[f"{METER}/{item.name}"].item() for item in fields(Meter)})
 
@@ -289,15 +275,5 @@ class _Loop:
         message = f"A finite loss and finite weights are required. Received: {where}. {advice}."
         if good is None:
             return TrainingDivergedError(f"{message} This was before the first checkpoint.")
-        self.model.set_weights(_unnamed(AVERAGE, good.arrays))
-        error = TrainingDivergedError(f"{message} The last good weights are those of the checkpoint.")
-        error.kept = True
-        return error
-
-
-def _named(prefix: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{prefix}/{index:03d}": array for index, array in enumerate(arrays)}
-
-
-def _unnamed(prefix: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    return [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/")]
+        self.model.set_weights(good.numbered(AVERAGE))
+        return TrainingDivergedError(f"{message} The last good weights are those of the checkpoint.")

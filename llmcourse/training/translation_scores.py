@@ -10,8 +10,8 @@ import numpy as np
 
 from llmcourse.data import load_pairs
 from llmcourse.data.parallel import SentencePairs, Split
-from llmcourse.data.tokenizer import END, PAD, Tokenizer
-from llmcourse.models.saved import load_translator
+from llmcourse.data.tokenizer import PAD, Tokenizer
+from llmcourse.models.saved import ModelFolderError, load_translator
 
 if TYPE_CHECKING:
     from llmcourse.models.translator import Transformer
@@ -101,23 +101,20 @@ def validate(measuring: Measuring, model: "Transformer") -> tuple[float, float]:
     Returns:
         The mean cross-entropy of a target token, and BLEU from 0 to 100.
     """
-    from llmcourse.decoding import greedy_decode
+    from llmcourse.decoding.translate import Translator
     from llmcourse.training.losses import label_smoothed_loss
 
     split, tokenizer, limit = measuring.validation, measuring.tokenizer, measuring.max_length
-    hypotheses, loss, tokens = [""] * len(split), 0.0, 0
+    loss, tokens = 0.0, 0
     order = np.argsort([len(text) for text in split.sources], kind="stable")
     for rows in np.array_split(order, -(-len(order) // BATCH)):
         sources = tokenizer.encode_batch([split.sources[row] for row in rows], limit)
         targets = tokenizer.encode_batch([split.targets[row] for row in rows], limit, start=True)
-        labels = np.pad(targets[:, 1:], ((0, 0), (0, 1)))  # (B, T): START goes, PAD comes
-        inputs = np.where(targets == END, PAD, targets)
+        inputs, labels = targets[:, :-1], targets[:, 1:]  # (B, T)
         count = int((labels != PAD).sum())
         loss += count * float(label_smoothed_loss(labels, model((sources, inputs)), epsilon=0.0))
         tokens += count
-        longest = min(limit, 2 * sources.shape[1] + 10)
-        for row, ids in zip(rows, greedy_decode(model, sources, longest), strict=True):
-            hypotheses[row] = tokenizer.decode(int(token) for token in ids)
+    hypotheses = Translator(model, tokenizer, max_length=limit).translate(split.sources, beam_size=1, batch_size=BATCH)
     scores = score_texts(hypotheses, split.targets, measuring.tokenize)
     return loss / max(1, tokens), float(scores["bleu"])
 
@@ -170,6 +167,11 @@ def evaluate_translation(
         DataError: the data cannot be had.
     """
     model, tokenizer, card = load_translator(folder)
+    missing = {"data", "target", "tokenized", "limits"} - card.keys()
+    if missing:
+        raise ModelFolderError(
+            f"A card that names its data is required. Received: none with {', '.join(sorted(missing))}."
+        )
     pairs = load_pairs(card["data"], card["target"], tokenized=card["tokenized"])
     limit = card["limits"]["max_length"]
     measuring = Measuring.of(pairs, tokenizer, tokenized=card["tokenized"], max_length=limit)

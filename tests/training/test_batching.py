@@ -116,3 +116,12 @@ def test_what_cannot_be_batched_is_refused(changes, message):
     sources, targets = options.pop("sources"), options.pop("targets")
     with pytest.raises(ValueError, match=message):
         BucketedBatches(sources, targets, **options)
+
+
+@pytest.mark.parametrize(("count", "batch_tokens"), [(65, 64 * 4), (130, 129 * 4), (7, 3 * 4), (12, 4 * 4)])
+def test_fewer_pairs_come_twice_than_there_are_batches(count, batch_tokens):
+    sequences = [[number + 4] * 3 for number in range(count)]
+    batches = BucketedBatches(sequences, sequences, batch_tokens=batch_tokens, max_length=9, buckets=1)
+    seen = [int(row[0]) for batch in batches.epoch(0, 0) for row in batch.sources]
+    assert set(seen) == {number + 4 for number in range(count)}
+    assert len(seen) - count < len(batches)

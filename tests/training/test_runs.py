@@ -98,7 +98,7 @@ def test_a_write_that_fails_leaves_the_checkpoint_before_it(tmp_path, monkeypatc
         raise OSError("disk full")
 
     monkeypatch.setattr("pathlib.Path.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(RunError, match="disk full"):
         save_checkpoint(tmp_path, Checkpoint({"model/000": np.zeros(5)}, [ROW, ROW]))
     assert (load_checkpoint(tmp_path).arrays["model/000"] == 1).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "history.csv"]
