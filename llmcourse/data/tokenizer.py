@@ -19,10 +19,11 @@ import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from llmcourse.data.store import DataError
+from llmcourse.data.token_ids import END, PAD, START
 from llmcourse.files import write_atomically
 
-PAD, UNK, START, END = 0, 1, 2, 3
-# No text can become one of these: letters and other characters are cut apart before pieces are looked for.
+# What stands in the vocabulary for the ids below `token_ids.FIRST_WORD`. No text can become one of these: letters and
+# other characters are cut apart before pieces are looked for.
 RESERVED = ("<pad>", "<unk>", "<start>", "<end>")
 SMALLEST = len(RESERVED) + 256
 SEEN_AT_LEAST = 2  # a piece that occurs once teaches nothing

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from llmcourse.data.token_ids import END, START
 from llmcourse.decoding.advance import start_steps
-from llmcourse.decoding.search import END, START, check_source, drop_finished
+from llmcourse.decoding.search import check_source, drop_finished
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ def beam_search(
     hypotheses and ends with none; with one place this is greedy search. A sentence is also finished when no open
     hypothesis can beat its n-th best finished one any more: log-probabilities only fall, so an open one of sum s will
     never score more than s / max_length**alpha.
+
+    `llmcourse.decoding.plain.beam_search` follows another rule: it fills the places of finished hypotheses again, so it
+    looks at more of them, and the two may return different targets.
 
     Args:
         model: a `Transformer`, or any callable that maps source ids (B, S) and target ids (B, T), both int32, to logits

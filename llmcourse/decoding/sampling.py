@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from llmcourse.decoding.advance import start_steps
-from llmcourse.decoding.search import END, START, check_source, drop_finished
-from llmcourse.layers.masks import PAD
+from llmcourse.decoding.search import check_source, write_targets
 
 
 def sample_decode(
@@ -47,24 +45,15 @@ def sample_decode(
             f"Received: temperature {temperature}, top_k {top_k}."
         )
     chance = np.random.default_rng(seed)
-    target = np.full((len(source), max_length + 1), PAD, dtype="int32")
-    target[:, 0] = START
-    steps = start_steps(model, source, 1, top_k or ALL, use_cache=True)
-    running = np.arange(len(source))
-    for length in range(1, max_length + 1 if len(source) else 0):
-        newest = target[running, length - 1, None]  # (B, 1)
-        log_probs, tokens = (part[:, 0] for part in steps.advance(newest, np.zeros_like(newest)))  # (B, C)
+
+    def draw(log_probs: np.ndarray, tokens: np.ndarray, running: np.ndarray) -> np.ndarray:
         # The largest of log p + noise is a draw from p, if the noise has Gumbel's distribution. All sentences get their
         # noise, so that what is drawn for one does not depend on which others have ended.
         noise = chance.gumbel(size=(len(source), tokens.shape[1]))[running]
         drawn = (log_probs.astype("float64") / temperature + noise).argmax(axis=1)
-        finished = (target[running, :length] == END).any(axis=1)
-        target[running, length] = np.where(finished, PAD, tokens[np.arange(len(tokens)), drawn])
-        finished |= target[running, length] == END
-        if finished.all():
-            break
-        running = drop_finished(steps, running, finished)
-    return target[:, 1:]
+        return tokens[np.arange(len(tokens)), drawn]
+
+    return write_targets(model, source, max_length, top_k or ALL, draw)
 
 
 ALL = 2**31 - 1  # more tokens than any vocabulary has

@@ -1,13 +1,14 @@
 """Search: which of all possible targets the model scores highest."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from llmcourse.data.token_ids import END, PAD, START
 from llmcourse.decoding.advance import start_steps
-from llmcourse.layers.masks import PAD
 
-START, END = 2, 3  # the token ids before the first and after the last word
+Choose = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # see `write_targets`
 
 
 def greedy_decode(model: Any, source: Any, max_length: int, *, use_cache: bool = True) -> np.ndarray:
@@ -38,16 +39,42 @@ def greedy_decode(model: Any, source: Any, max_length: int, *, use_cache: bool =
         >>> greedy_decode(counts_on, np.array([[5, 6]]), max_length=4).tolist()
         [[3, 0, 0, 0]]
     """
-    source = check_source(source, max_length)
+
+    def take_best(log_probs: np.ndarray, tokens: np.ndarray, running: np.ndarray) -> np.ndarray:
+        return tokens[:, 0]
+
+    return write_targets(model, check_source(source, max_length), max_length, 1, take_best, use_cache=use_cache)
+
+
+def write_targets(
+    model: Any, source: np.ndarray, max_length: int, count: int, choose: Choose, *, use_cache: bool = True
+) -> np.ndarray:
+    """Write each target token by token until all have ended: the loop that greedy search and sampling share.
+
+    The two differ only in which of the next tokens they take, so that is an argument.
+
+    Args:
+        model: as in `greedy_decode`.
+        source: int32 (B, S), 0 is padding.
+        max_length: int, at least 1, the largest number of tokens to write, END included.
+        count: int, among how many of the most probable next tokens is chosen; C is this number, or V where that is
+            smaller.
+        choose: takes the log-probabilities (rows, C), largest first, their tokens (rows, C), and the numbers (rows,) of
+            the sentences that they belong to, and returns one token for each, integers (rows,).
+        use_cache: bool, whether a `Transformer` keeps the keys and values of the tokens written so far.
+
+    Returns:
+        int32 (B, max_length): the tokens after START, up to and with END, then PAD.
+    """
     target = np.full((len(source), max_length + 1), PAD, dtype="int32")
     target[:, 0] = START
-    steps = start_steps(model, source, 1, 1, use_cache)
+    steps = start_steps(model, source, 1, count, use_cache)
     running = np.arange(len(source))  # the sentences that still go through the model
     for length in range(1, max_length + 1 if len(source) else 0):
-        newest = target[running, length - 1, None]  # (B, 1)
-        _, best = steps.advance(newest, np.zeros_like(newest))
+        newest = target[running, length - 1, None]  # (rows, 1)
+        log_probs, tokens = (part[:, 0] for part in steps.advance(newest, np.zeros_like(newest)))  # (rows, C)
         finished = (target[running, :length] == END).any(axis=1)
-        target[running, length] = np.where(finished, PAD, best[:, 0, 0])
+        target[running, length] = np.where(finished, PAD, choose(log_probs, tokens, running))
         finished |= target[running, length] == END
         if finished.all():
             break

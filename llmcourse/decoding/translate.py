@@ -1,7 +1,7 @@
 """From text to text: a model and its tokenizer as one translator."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from keras import ops
@@ -9,22 +9,10 @@ from keras import ops
 from llmcourse.decoding.beam import beam_search
 from llmcourse.decoding.search import greedy_decode
 
+if TYPE_CHECKING:
+    from llmcourse.data.tokenizer import Tokenizer
+
 BUCKET = 8  # source lengths are rounded up to a multiple of this many tokens
-
-
-class TextEncoder(Protocol):
-    """What a translator needs of a tokenizer."""
-
-    def tokens(self, text: str) -> list[str]:
-        """Return the pieces of a text."""
-
-    def encode_batch(
-        self, texts: Sequence[str], max_length: int, *, start: bool = False, end: bool = True
-    ) -> np.ndarray:
-        """Return the ids of several texts, int32 (B, L), filled up with 0."""
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of ids, up to the first END."""
 
 
 class Translator:
@@ -50,7 +38,7 @@ class Translator:
         ['火车九点开。']
     """
 
-    def __init__(self, model: Any, tokenizer: TextEncoder, max_length: int = 128):
+    def __init__(self, model: Any, tokenizer: "Tokenizer", max_length: int = 128):
         if max_length < 2:
             raise ValueError(f"max_length must be at least 2, a token and END. Received: {max_length}.")
         self.model = model

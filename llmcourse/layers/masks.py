@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-PAD = 0  # the token id that fills a batch up to its longest sentence
+from llmcourse.data.token_ids import PAD
 
 
 def padding_mask(ids: Any) -> Any:

@@ -2,18 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmcourse.data.tokenizer import Tokenizer
 
 STRANGE_TOKENS = 0.25  # share of tokens that no source had, from which on a text is called strange
 STRANGE_DENSITY = 0.5  # characters in a token, beside those in training: text in another language falls into crumbs
 FEWEST_TOKENS = 6  # fewer say nothing about the language
-
-
-class Encoder(Protocol):
-    """Anything that turns a text into token ids, as the tokenizer does."""
-
-    def encode(self, text: str) -> list[int]:
-        """Return the ids."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class SourceLimits:
         """Return the entry `limits` of a model's card."""
         return asdict(self)
 
-    def complaint(self, text: str, tokenizer: Encoder) -> str:
+    def complaint(self, text: str, tokenizer: "Tokenizer") -> str:
         """Say in what a text is unlike the training sources.
 
         Args:

@@ -109,6 +109,36 @@ def attention_maps(
         >>> attention_maps({"": np.eye(2)}, ["a?", "b?"], ["a", "b"]).alt
         'Attention weights of 2 queries over 2 keys. The largest weight of a? is on a; b? on b.'
     """
+    return draw_attention_maps(maps, query_labels, key_labels, query_name=query_name, key_name=key_name, title=title)
+
+
+def draw_attention_maps(
+    maps: Mapping[str, np.ndarray],
+    query_labels: Sequence[str],
+    key_labels: Sequence[str],
+    *,
+    query_name: str,
+    key_name: str,
+    title: str,
+) -> Picture:
+    """Draw `attention_maps` in the style that is set, and leave the layout open.
+
+    A function that goes on drawing, such as `cross_attention`, lays the figure out itself when it is done.
+
+    Args:
+        maps: from a panel's title to its weights, `(T, S)` each.
+        query_labels: T words.
+        key_labels: S words.
+        query_name: what the rows are.
+        key_name: what the columns are.
+        title: what to see, or "" for none.
+
+    Returns:
+        The picture, one panel for each map; the first axes of the figure are those of the maps, in their order.
+
+    Raises:
+        ValueError: if there is no map or a shape does not fit the labels.
+    """
     if not maps:
         raise ValueError(f"There must be at least one map. Received: maps={maps!r}")
     rows, columns = len(query_labels), len(key_labels)

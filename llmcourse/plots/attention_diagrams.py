@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmcourse.plots.diagrams import BACKWARD, OPERATION, PARAMETER, VALUE, _arrow, _box, _heading, _sheet
+from llmcourse.plots.drawing import BACKWARD, OPERATION, PARAMETER, VALUE, Point, arrow, box, heading, sheet
 from llmcourse.plots.picture import (
     BLUE,
     GREEN,
@@ -45,7 +45,7 @@ def attention_lookup(
     count = len(names)
     scores = require_shape("scores", scores, count)
     weights, values = require_shape("weights", weights, count), require_shape("values", values, count)
-    figure, axes = _sheet(11.0, 1.7 + 0.72 * count)
+    figure, axes = sheet(11.0, 1.7 + 0.72 * count)
     top, middle = 0.45 + 0.72 * count, 0.45 + 0.36 * count
     for x, words, formula in (
         (0.95, "query", "$q$   (K,)"),
@@ -57,21 +57,21 @@ def attention_lookup(
     ):
         axes.text(x, top + 0.78, words, ha="center", va="center", weight="bold", fontsize=12.5)
         axes.text(x, top + 0.46, formula, ha="center", va="center", fontsize=10.5, color=GREY)
-    _box(axes, (0.95, middle), 1.3, 0.7, "what is", "looked for", fill=VALUE, edge=BLUE, size=10.5, below_size=10.5)
-    _box(axes, (10.2, middle), 1.2, 0.7, rounded(output), "weighted mean", fill=BACKWARD, edge=VERMILLION, size=14)
+    box(axes, (0.95, middle), 1.3, 0.7, "what is", "looked for", fill=VALUE, edge=BLUE, size=10.5, below_size=10.5)
+    box(axes, (10.2, middle), 1.2, 0.7, rounded(output), "weighted mean", fill=BACKWARD, edge=VERMILLION, size=14)
     largest = float(weights.max())
     for row, name in enumerate(names):
         y = top - 0.36 - 0.72 * row
         strength = 0.6 + 3.4 * float(weights[row]) / largest
-        _arrow(axes, (1.6, middle + 0.3 * (y - middle)), (2.3, y), BLUE)
-        _box(axes, (3.0, y), 1.4, 0.46, name, fill=VALUE, edge=BLUE)
-        _arrow(axes, (3.7, y), (4.5, y), GREY)
+        arrow(axes, (1.6, middle + 0.3 * (y - middle)), (2.3, y), BLUE)
+        box(axes, (3.0, y), 1.4, 0.46, name, fill=VALUE, edge=BLUE)
+        arrow(axes, (3.7, y), (4.5, y), GREY)
         axes.text(4.95, y, _signed(scores[row]), ha="center", va="center", fontsize=12)
-        _arrow(axes, (5.4, y), (6.0, y), GREY)
+        arrow(axes, (5.4, y), (6.0, y), GREY)
         axes.barh(y, 0.8 * weights[row] / largest, left=6.1, height=0.3, color=GREEN)
         axes.text(6.2 + 0.8 * weights[row] / largest, y, f"{weights[row]:.2f}", va="center", fontsize=10.5)
         axes.text(7.8, y, "×", ha="center", va="center", fontsize=12, color=GREY)
-        _box(axes, (8.5, y), 0.9, 0.46, _signed(values[row]), fill=PARAMETER, edge=GREEN)
+        box(axes, (8.5, y), 0.9, 0.46, _signed(values[row]), fill=PARAMETER, edge=GREEN)
         axes.plot([8.95, 9.6], [y, middle + 0.3 * (y - middle)], color=VERMILLION, linewidth=strength)
     entries = ", ".join(
         f"{name} with score {_signed(score)}, weight {weight:.2f} and value {_signed(value)}"
@@ -91,29 +91,29 @@ def multi_head_graph() -> Picture:
     Returns:
         The picture, without axes.
     """
-    figure, axes = _sheet(11.4, 5.2)
-    _heading(axes, (0.25, 4.92), "Multi-head attention", "one wide projection, cut into H heads that work alone", BLUE)
+    figure, axes = sheet(11.4, 5.2)
+    heading(axes, (0.25, 4.92), "Multi-head attention", "one wide projection, cut into H heads that work alone", BLUE)
     rows = (("query", 3.35, "T", "Q"), ("key", 2.15, "S", "K"), ("value", 0.95, "S", "V"))
     for name, y, length, letter in rows:
-        _box(axes, (0.72, y), 0.96, 0.62, name, f"(B, {length}, D)", fill=VALUE, edge=BLUE)
-        _arrow(axes, (1.2, y), (1.5, y), BLUE)
-        _box(axes, (2.08, y), 1.16, 0.62, f"$W_{letter},\\ b_{letter}$", "(D, H, K)", fill=PARAMETER, edge=GREEN)
+        box(axes, (0.72, y), 0.96, 0.62, name, f"(B, {length}, D)", fill=VALUE, edge=BLUE)
+        arrow(axes, (1.2, y), (1.5, y), BLUE)
+        box(axes, (2.08, y), 1.16, 0.62, f"$W_{letter},\\ b_{letter}$", "(D, H, K)", fill=PARAMETER, edge=GREEN)
         _labelled_arrow(axes, (2.66, y), (3.6, y), f"(B, {length}, H·K)")
-        _box(axes, (3.98, y), 0.76, 0.5, "split", fill=OPERATION, edge=GREY)
+        box(axes, (3.98, y), 0.76, 0.5, "split", fill=OPERATION, edge=GREY)
         _labelled_arrow(axes, (4.36, y), (5.3, y), f"(B, H, {length}, K)")
     middle = 2.15
-    _box(axes, (6.05, middle), 1.5, 3.02, "", fill=OPERATION, edge=GREY)
+    box(axes, (6.05, middle), 1.5, 3.02, "", fill=OPERATION, edge=GREY)
     words = "in each head\nby itself:\n\nsoftmax of\n$QK^{\\mathrm{T}}/\\sqrt{K}$,\nmasked,\ntimes $V$"
     axes.text(6.05, middle, words, ha="center", va="center", fontsize=11, linespacing=1.4)
-    _box(axes, (6.05, 4.32), 2.3, 0.36, "mask   (B or 1, 1, T, S)", fill=VALUE, edge=BLUE, size=10)
-    _arrow(axes, (6.05, 4.14), (6.05, 3.66), BLUE)
-    _arrow(axes, (6.05, 0.64), (6.05, 0.36), BLUE)
+    box(axes, (6.05, 4.32), 2.3, 0.36, "mask   (B or 1, 1, T, S)", fill=VALUE, edge=BLUE, size=10)
+    arrow(axes, (6.05, 4.14), (6.05, 3.66), BLUE)
+    arrow(axes, (6.05, 0.64), (6.05, 0.36), BLUE)
     axes.text(6.05, 0.2, "weights   (B, H, T, S)", ha="center", va="center", fontsize=10)
     _labelled_arrow(axes, (6.8, middle), (7.72, middle), "(B, H, T, K)")
-    _box(axes, (8.12, middle), 0.8, 0.5, "merge", fill=OPERATION, edge=GREY)
+    box(axes, (8.12, middle), 0.8, 0.5, "merge", fill=OPERATION, edge=GREY)
     _labelled_arrow(axes, (8.52, middle), (9.4, middle), "(B, T, H·K)")
-    _box(axes, (9.9, middle), 1.0, 0.62, "$W_O,\\ b_O$", "(H, K, D)", fill=PARAMETER, edge=GREEN)
-    _arrow(axes, (10.4, middle), (10.62, middle), BLUE)
+    box(axes, (9.9, middle), 1.0, 0.62, "$W_O,\\ b_O$", "(H, K, D)", fill=PARAMETER, edge=GREEN)
+    arrow(axes, (10.4, middle), (10.62, middle), BLUE)
     axes.text(10.98, middle + 0.12, "output", ha="center", va="center", fontsize=10.5, weight="bold")
     axes.text(10.98, middle - 0.14, "(B, T, D)", ha="center", va="center", fontsize=9.5)
     return Picture(
@@ -126,8 +126,8 @@ def multi_head_graph() -> Picture:
     )
 
 
-def _labelled_arrow(axes: "Axes", start: tuple[float, float], end: tuple[float, float], shape: str) -> None:
-    _arrow(axes, start, end, BLUE)
+def _labelled_arrow(axes: "Axes", start: Point, end: Point, shape: str) -> None:
+    arrow(axes, start, end, BLUE)
     axes.text((start[0] + end[0]) / 2 - 0.04, start[1] + 0.15, shape, ha="center", va="center", fontsize=9)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llmcourse.plots.curves import learning_curves
-from llmcourse.plots.diagrams import BACKWARD, OPERATION, PARAMETER, VALUE, _box, _heading, _sheet
+from llmcourse.plots.drawing import BACKWARD, OPERATION, PARAMETER, VALUE, box, heading, sheet
 from llmcourse.plots.picture import (
     BLUE,
     GREEN,
@@ -84,10 +84,10 @@ def beam_tree(
         columns.append(_read_step(step, len(words), columns[-1] if columns else [], shown))
     rows = max(map(len, columns))
     top = BOTTOM + ROW * (rows - 1) + HEIGHT / 2 + ABOVE
-    figure, axes = _sheet(max(6.6, LEFT + STEP * len(columns) + 0.85), top + 0.05)
-    _heading(axes, (0.25, top - 0.25), title or "Kept and dropped beginnings, with their probabilities", "", BLUE)
+    figure, axes = sheet(max(6.6, LEFT + STEP * len(columns) + 0.85), top + 0.05)
+    heading(axes, (0.25, top - 0.25), title or "Kept and dropped beginnings, with their probabilities", "", BLUE)
     places: dict[Ids, tuple[float, float]] = {(): (LEFT, BOTTOM + ROW * (rows - 1) / 2)}
-    _box(axes, places[()], WIDTH, HEIGHT, "START", fill=OPERATION, edge=GREY, size=10.5)
+    box(axes, places[()], WIDTH, HEIGHT, "START", fill=OPERATION, edge=GREY, size=10.5)
     chosen = {tuple(best[:length]) for length in range(len(best) + 1)} if best is not None else set()
     for number, column in enumerate(columns, start=1):
         x = LEFT + STEP * number
@@ -137,7 +137,7 @@ def _draw_branch(
     axes.plot([from_x + WIDTH / 2, x - WIDTH / 2], [from_y, y], solid_capstyle="butt", **style)
     name = words[branch.ids[-1]]
     size = {"size": min(10.5, 10.5 * 10 / max(1, len(name))), "below_size": 8.5}
-    _box(axes, (x, y), WIDTH, HEIGHT, name, rounded(branch.probability), fill=fill, edge=edge, **size)
+    box(axes, (x, y), WIDTH, HEIGHT, name, rounded(branch.probability), fill=fill, edge=edge, **size)
     if not branch.kept:
         across: dict[str, Any] = {"color": GREY, "linewidth": 1.0, "zorder": 5}
         axes.plot([x + WIDTH / 2 + 0.06, x + WIDTH / 2 + 0.2], [y - 0.07, y + 0.07], **across)
@@ -182,8 +182,8 @@ def token_times(milliseconds: Mapping[str, np.ndarray], *, title: str = "") -> P
         >>> token_times({"with cache": [2.0, 2.1], "without": [2.0, 3.9]}).alt
         'Milliseconds of each token while a sentence is written, token 1 to 2: with cache; without.'
     """
-    heading = title or "Without a cache each token takes longer than the one before"
-    picture = learning_curves(milliseconds, "token", "milliseconds for this token", title=heading)
+    headline = title or "Without a cache each token takes longer than the one before"
+    picture = learning_curves(milliseconds, "token", "milliseconds for this token", title=headline)
     last = max(len(times) for times in milliseconds.values())
     return Picture(
         picture.figure,

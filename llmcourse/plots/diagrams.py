@@ -1,21 +1,17 @@
 """Drawn diagrams: one neuron and its layer, and the computation graph of a two-layer network.
 
-Positions are in inches from the lower left corner of the figure, so a diagram is laid out as with a ruler.
+Positions are in inches from the lower left corner of the figure, as in drawing.py.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from llmcourse.plots.picture import BLUE, GREEN, GREY, PATCH, VERMILLION, Picture, darker, in_course_style, new_figure
+from llmcourse.plots.drawing import BACKWARD, OPERATION, PARAMETER, VALUE, Point, arrow, box, heading, sheet
+from llmcourse.plots.picture import BLUE, GREEN, GREY, PATCH, VERMILLION, Picture, darker, in_course_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["mlp_graph", "neuron"]
-
-Point = tuple[float, float]
-
-VALUE, OPERATION, PARAMETER, BACKWARD = "#DCEBF6", "white", "#DDF1EA", "#FBE6D8"  # what a box is filled with
 
 
 @in_course_style
@@ -28,7 +24,7 @@ def mlp_graph() -> Picture:
     Returns:
         The picture, without axes.
     """
-    figure, axes = _sheet(11.0, 5.5)
+    figure, axes = sheet(11.0, 5.5)
     _forward(axes, row=3.55, above=4.58)
     _backward(axes, row=2.05, below=0.72)
     return Picture(
@@ -44,7 +40,7 @@ def mlp_graph() -> Picture:
 
 def _forward(axes: "Axes", row: float, above: float) -> None:
     """Draw values and operations in one row, labels and parameters above it."""
-    _heading(axes, (0.29, 5.2), "Forward pass", "from left to right: each box is computed from those before it", BLUE)
+    heading(axes, (0.29, 5.2), "Forward pass", "from left to right: each box is computed from those before it", BLUE)
     for x, name, shape in (
         (0.72, "$x$", "(N, D)"),
         (3.12, "$z_1$", "(N, U)"),
@@ -52,48 +48,48 @@ def _forward(axes: "Axes", row: float, above: float) -> None:
         (7.52, "logits $z_2$", "(N, C)"),
         (10.38, "loss", "scalar"),
     ):
-        _box(axes, (x, row), 0.86, 0.66, name, shape, fill=VALUE, edge=BLUE)
+        box(axes, (x, row), 0.86, 0.66, name, shape, fill=VALUE, edge=BLUE)
     for x, width, name, formula in (
         (1.95, 0.8, "affine", "$x\\,W_1 + b_1$"),
         (4.16, 0.7, "ReLU", r"$\max(z_1, 0)$"),
         (6.36, 0.8, "affine", "$a_1 W_2 + b_2$"),
         (9.02, 1.22, "softmax\ncross-entropy", "mean over N"),
     ):
-        _box(axes, (x, row), width, 0.5, name, fill=OPERATION, edge=GREY, size=10)
+        box(axes, (x, row), width, 0.5, name, fill=OPERATION, edge=GREY, size=10)
         axes.text(x, row - 0.4, formula, ha="center", va="center", fontsize=9.5, color=GREY)
     for left, right in ((1.15, 1.55), (2.35, 2.69), (3.55, 3.81), (4.51, 4.77), (5.63, 5.96), (6.76, 7.09)):
-        _arrow(axes, (left, row), (right, row), BLUE)
-    _arrow(axes, (7.95, row), (8.41, row), BLUE)
-    _arrow(axes, (9.63, row), (9.95, row), BLUE)
+        arrow(axes, (left, row), (right, row), BLUE)
+    arrow(axes, (7.95, row), (8.41, row), BLUE)
+    arrow(axes, (9.63, row), (9.95, row), BLUE)
     for x, layer, shapes in ((1.95, 1, ("(D, U)", "(U,)")), (6.36, 2, ("(U, C)", "(C,)"))):
         for side, letter, shape in ((-0.48, "W", shapes[0]), (0.48, "b", shapes[1])):
-            _box(axes, (x + side, above), 0.86, 0.58, f"${letter}_{layer}$", shape, fill=PARAMETER, edge=GREEN)
-            _arrow(axes, (x + side * 0.6, above - 0.29), (x + side * 0.35, row + 0.25), GREEN)
-    _box(axes, (9.02, above), 0.96, 0.58, "labels", "(N,)", fill=VALUE, edge=BLUE)
-    _arrow(axes, (9.02, above - 0.29), (9.02, row + 0.25), BLUE)
+            box(axes, (x + side, above), 0.86, 0.58, f"${letter}_{layer}$", shape, fill=PARAMETER, edge=GREEN)
+            arrow(axes, (x + side * 0.6, above - 0.29), (x + side * 0.35, row + 0.25), GREEN)
+    box(axes, (9.02, above), 0.96, 0.58, "labels", "(N,)", fill=VALUE, edge=BLUE)
+    arrow(axes, (9.02, above - 0.29), (9.02, row + 0.25), BLUE)
 
 
 def _backward(axes: "Axes", row: float, below: float) -> None:
     """Draw the deltas in one row, the gradients below it, and what both take over from the forward pass."""
-    _heading(axes, (0.88, row + 0.62), "Backward pass", "from right to left", VERMILLION, stacked=True)
+    heading(axes, (0.88, row + 0.62), "Backward pass", "from right to left", VERMILLION, stacked=True)
     delta = r"$\delta_2 = (\mathrm{softmax}(z_2) - Y)\,/\,N$"
-    _box(axes, (8.25, row), 2.5, 0.66, delta, "(N, C)", fill=BACKWARD, edge=VERMILLION)
+    box(axes, (8.25, row), 2.5, 0.66, delta, "(N, C)", fill=BACKWARD, edge=VERMILLION)
     delta = r"$\delta_1 = (\delta_2\,W_2^{\mathrm{T}}) \odot \mathrm{relu}^{\prime}(z_1)$"
-    _box(axes, (3.72, row), 2.5, 0.66, delta, "(N, U)", fill=BACKWARD, edge=VERMILLION)
+    box(axes, (3.72, row), 2.5, 0.66, delta, "(N, U)", fill=BACKWARD, edge=VERMILLION)
     for x, layer, before, shapes in ((2.6, 1, "x", ("(D, U)", "(U,)")), (7.25, 2, "a_1", ("(U, C)", "(C,)"))):
         weight = rf"$\mathrm{{d}}W_{layer} = {before}^{{\mathrm{{T}}}}\,\delta_{layer}$   {shapes[0]}"
         bias = rf"$\mathrm{{d}}b_{layer}$ = column sums of $\delta_{layer}$   {shapes[1]}"
-        _box(axes, (x, below), 3.1, 0.84, weight, bias, fill=BACKWARD, edge=VERMILLION, below_size=11.5)
-    _arrow(axes, (10.38, 3.22), (9.5, row), VERMILLION, bend=True)
-    _arrow(axes, (7.0, row), (4.97, row), VERMILLION)
+        box(axes, (x, below), 3.1, 0.84, weight, bias, fill=BACKWARD, edge=VERMILLION, below_size=11.5)
+    arrow(axes, (10.38, 3.22), (9.5, row), VERMILLION, bend=True)
+    arrow(axes, (7.0, row), (4.97, row), VERMILLION)
     axes.text(
         6.1, row + 0.15, "through $W_2$ and ReLU", ha="center", va="center", fontsize=9.5, color=darker(VERMILLION)
     )
     for x in (3.12, 7.52):
-        _arrow(axes, (x, row - 0.33), (x, below + 0.42), VERMILLION)
-        _arrow(axes, (x, 3.22), (x, row + 0.33), GREY, dashed=True)
-    _arrow(axes, (0.72, 3.22), (1.05, below), GREY, bend=True, dashed=True)
-    _arrow(axes, (5.2, 3.22), (5.7, below), GREY, bend=True, dashed=True)
+        arrow(axes, (x, row - 0.33), (x, below + 0.42), VERMILLION)
+        arrow(axes, (x, 3.22), (x, row + 0.33), GREY, dashed=True)
+    arrow(axes, (0.72, 3.22), (1.05, below), GREY, bend=True, dashed=True)
+    arrow(axes, (5.2, 3.22), (5.7, below), GREY, bend=True, dashed=True)
     notes = "$Y$: the labels as rows\nof 0 and 1, (N, C)\ndashed: kept from\nthe forward pass"
     axes.text(9.1, below, notes, va="center", fontsize=9.5, color=GREY, linespacing=1.45)
 
@@ -107,10 +103,10 @@ def neuron() -> Picture:
     Returns:
         The picture, without axes.
     """
-    figure, axes = _sheet(10.0, 5.4)
-    _heading(axes, (0.3, 5.1), "One neuron", "weighs its inputs, adds a bias and applies an activation function", BLUE)
+    figure, axes = sheet(10.0, 5.4)
+    heading(axes, (0.3, 5.1), "One neuron", "weighs its inputs, adds a bias and applies an activation function", BLUE)
     _one_neuron(axes, middle=3.72)
-    _heading(
+    heading(
         axes,
         (0.3, 2.42),
         "A layer of U neurons",
@@ -129,8 +125,8 @@ def neuron() -> Picture:
 
 def _one_neuron(axes: "Axes", middle: float) -> None:
     for number, y in ((1, middle + 0.8), (2, middle), (3, middle - 0.8)):
-        _box(axes, (1.0, y), 0.6, 0.5, f"$x_{number}$", fill=VALUE, edge=BLUE, size=13)
-        _arrow(axes, (1.3, y), (3.42, middle + 0.22 * (y - middle)), GREEN)
+        box(axes, (1.0, y), 0.6, 0.5, f"$x_{number}$", fill=VALUE, edge=BLUE, size=13)
+        arrow(axes, (1.3, y), (3.42, middle + 0.22 * (y - middle)), GREEN)
         at = (2.0, y - 0.33 * 0.78 * (y - middle))
         axes.text(
             *at,
@@ -141,16 +137,16 @@ def _one_neuron(axes: "Axes", middle: float) -> None:
             color=darker(GREEN),
             bbox=PATCH | {"pad": 3, "alpha": 1},
         )
-    _box(axes, (3.8, middle), 0.76, 0.62, r"$\sum$", fill=OPERATION, edge=GREY, size=13)
-    _box(axes, (3.8, middle + 0.88), 0.6, 0.42, "$b$", fill=PARAMETER, edge=GREEN, size=13)
-    _arrow(axes, (3.8, middle + 0.67), (3.8, middle + 0.31), GREEN)
-    _arrow(axes, (4.18, middle), (5.75, middle), BLUE)
+    box(axes, (3.8, middle), 0.76, 0.62, r"$\sum$", fill=OPERATION, edge=GREY, size=13)
+    box(axes, (3.8, middle + 0.88), 0.6, 0.42, "$b$", fill=PARAMETER, edge=GREEN, size=13)
+    arrow(axes, (3.8, middle + 0.67), (3.8, middle + 0.31), GREEN)
+    arrow(axes, (4.18, middle), (5.75, middle), BLUE)
     axes.text(4.95, middle + 0.17, "$z$", ha="center", va="center", fontsize=13, color=darker(BLUE))
     axes.text(3.3, middle - 0.62, "$z = x_1 w_1 + x_2 w_2 + x_3 w_3 + b$", va="center", fontsize=12)
-    _box(axes, (6.45, middle), 1.4, 0.62, "activation $g$", fill=OPERATION, edge=GREY)
+    box(axes, (6.45, middle), 1.4, 0.62, "activation $g$", fill=OPERATION, edge=GREY)
     axes.text(6.45, middle - 0.62, "such as ReLU", ha="center", va="center", fontsize=10, color=GREY)
-    _arrow(axes, (7.15, middle), (8.0, middle), BLUE)
-    _box(axes, (8.6, middle), 1.2, 0.62, "$a = g(z)$", fill=VALUE, edge=BLUE, size=13)
+    arrow(axes, (7.15, middle), (8.0, middle), BLUE)
+    box(axes, (8.6, middle), 1.2, 0.62, "$a = g(z)$", fill=VALUE, edge=BLUE, size=13)
 
 
 def _whole_layer(axes: "Axes", middle: float) -> None:
@@ -181,58 +177,3 @@ def _cells(axes: "Axes", centre: Point, size: tuple[int, int], lit: list[tuple[i
         colour = VERMILLION if (row, column) in lit else fill
         corner = (left + column * side, top - (row + 1) * side)
         axes.add_patch(Rectangle(corner, side, side, facecolor=colour, edgecolor="white", linewidth=1.5))
-
-
-def _sheet(width: float, height: float) -> tuple["Figure", "Axes"]:
-    """Make a figure whose one pair of axes measures inches and is not visible."""
-    figure = new_figure(width, height, constrained=False)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
-    axes.axis("off")
-    return figure, axes
-
-
-def _heading(axes: "Axes", at: Point, words: str, more: str, colour: str, *, stacked: bool = False) -> None:
-    """Write a heading in bold and, beside or below it, what it adds."""
-    bold = axes.text(*at, words, va="center", color=darker(colour), weight="bold", fontsize=12.5)
-    corner, offset = ((0, 0), (0, -10)) if stacked else ((1, 0.5), (9, 0))
-    more_style: dict[str, Any] = {"va": "center", "color": darker(colour), "fontsize": 11}
-    axes.annotate(more, corner, xycoords=bold, xytext=offset, textcoords="offset points", **more_style)
-
-
-def _box(
-    axes: "Axes",
-    centre: Point,
-    width: float,
-    height: float,
-    name: str,
-    below: str = "",
-    *,
-    fill: str,
-    edge: str,
-    size: float = 11.5,
-    below_size: float = 10,
-) -> None:
-    """Draw a rounded box with a name and, below it, a second line such as the shape."""
-    from matplotlib.patches import FancyBboxPatch
-
-    corner = (centre[0] - width / 2, centre[1] - height / 2)
-    style = "round,pad=0,rounding_size=0.09"
-    axes.add_patch(FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=fill, edgecolor=edge, linewidth=1.4))
-    shift = 0.23 * height if below else 0.0
-    axes.text(centre[0], centre[1] + shift, name, ha="center", va="center", fontsize=size)
-    if below:
-        axes.text(centre[0], centre[1] - shift, below, ha="center", va="center", fontsize=below_size)
-
-
-def _arrow(axes: "Axes", start: Point, end: Point, colour: str, *, bend: bool = False, dashed: bool = False) -> None:
-    """Draw an arrow, straight or first down and then sideways."""
-    properties = {
-        "arrowstyle": "-|>,head_length=0.45,head_width=0.22",
-        "color": colour,
-        "linewidth": 1.3 if dashed else 1.9,
-        "linestyle": (0, (3, 2)) if dashed else "-",
-        "shrinkA": 0,
-        "shrinkB": 0,
-        "connectionstyle": "angle,angleA=-90,angleB=0,rad=6" if bend else "arc3",
-    }
-    axes.annotate("", xy=end, xytext=start, arrowprops=properties)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 
+from llmcourse.files import write_atomically
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -118,26 +120,21 @@ class Picture:
         """Write the figure into a file, completely or not at all.
 
         Args:
-            path: where to; the suffix `.png` or `.svg` chooses the format.
+            path: where to; the suffix `.png` or `.svg` chooses the format. Missing folders above it are made.
 
         Returns:
             The path of the file.
 
         Raises:
             ValueError: if the suffix is another one.
+            OSError: if the place cannot be written; the file is then as it was before.
         """
         path = Path(path)
         if path.suffix not in {".png", ".svg"}:
             raise ValueError(f"A picture is saved as .png or .svg. Received: path={str(path)!r}")
         svg = {"Date": None, "Creator": None, "Title": self.alt}
         content = self.to_png() if path.suffix == ".png" else self._render("svg", dpi=PAGE_DPI, metadata=svg)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return path
+        return write_atomically(path, content)
 
     def _render(self, kind: str, *, dpi: int, metadata: dict[str, str | None]) -> bytes:
         stream = io.BytesIO()

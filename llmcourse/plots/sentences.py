@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmcourse.plots.diagrams import _sheet
+from llmcourse.plots.drawing import sheet
 from llmcourse.plots.picture import (
     BLUE,
     GREEN,
@@ -103,7 +103,7 @@ def ngram_matches(hypothesis: str, reference: str, *, max_n: int = 4) -> Picture
         )
     lanes = max_n * (max_n + 1) // 2
     left, step, lane = 1.35, min(1.15, 8.2 / len(tokens)), 0.2
-    figure, axes = _sheet(left + step * len(tokens) + 1.2, 1.05 + lane * lanes + 0.2 * max_n)
+    figure, axes = sheet(left + step * len(tokens) + 1.2, 1.05 + lane * lanes + 0.2 * max_n)
     top = axes.get_ylim()[1]
     axes.text(0.2, top - 0.3, "reference", va="center", color=GREY)
     axes.text(left, top - 0.3, reference, va="center", color=GREY)

@@ -1,13 +1,13 @@
 """Drawn diagrams of the Transformer: the whole model with its shapes, and the shift by one between input and target.
 
-Positions are in inches from the lower left corner of the figure, as in diagrams.py.
+Positions are in inches from the lower left corner of the figure, as in drawing.py.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from llmcourse.plots.diagrams import BACKWARD, OPERATION, PARAMETER, VALUE, Point, _arrow, _box, _heading, _sheet
+from llmcourse.plots.drawing import BACKWARD, OPERATION, PARAMETER, VALUE, Point, arrow, box, heading, sheet
 from llmcourse.plots.picture import BLUE, GREEN, GREY, VERMILLION, Picture, in_course_style
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ def transformer_graph() -> Picture:
     Returns:
         The picture, without axes.
     """
-    figure, axes = _sheet(11.0, 11.0)
+    figure, axes = sheet(11.0, 11.0)
     encoder, decoder = 2.9, 8.0
-    _heading(axes, (0.3, 10.7), "Encoder", "reads the source, once", BLUE)
-    _heading(axes, (5.9, 10.7), "Decoder", "scores the next token everywhere", VERMILLION)
+    heading(axes, (0.3, 10.7), "Encoder", "reads the source, once", BLUE)
+    heading(axes, (5.9, 10.7), "Decoder", "scores the next token everywhere", VERMILLION)
     for x, side, ids, shape, blocks in ((encoder, -1, "source ids", "S", 2), (decoder, 1, "target ids", "T", 3)):
         _entrance(axes, x, side, ids, shape)
         _frame(axes, x, side, blocks)
@@ -43,11 +43,11 @@ def transformer_graph() -> Picture:
     _sub_layer(axes, (decoder, BASE + 2 * BLOCK), 1, "feed-forward", "D → d_ff → D", "T", last=True)
     _memory(axes, encoder, decoder)
     top = BASE + 3 * BLOCK + 0.25
-    _box(axes, (decoder, top + 0.2), WIDTH, 0.36, "final norm", fill=PARAMETER, edge=GREEN, size=10.5)
+    box(axes, (decoder, top + 0.2), WIDTH, 0.36, "final norm", fill=PARAMETER, edge=GREEN, size=10.5)
     _step(axes, decoder, top + 0.38, top + 0.82, "(B, T, D)")
-    _box(axes, (decoder, top + 1.0), WIDTH, 0.36, "affine map", fill=PARAMETER, edge=GREEN, size=10.5)
+    box(axes, (decoder, top + 1.0), WIDTH, 0.36, "affine map", fill=PARAMETER, edge=GREEN, size=10.5)
     _step(axes, decoder, top + 1.18, top + 1.62, "(B, T, V)")
-    _box(axes, (decoder, top + 1.8), WIDTH, 0.36, "logits of the next token", fill=BACKWARD, edge=VERMILLION, size=10.5)
+    box(axes, (decoder, top + 1.8), WIDTH, 0.36, "logits of the next token", fill=BACKWARD, edge=VERMILLION, size=10.5)
     return Picture(figure, _ALT)
 
 
@@ -65,13 +65,13 @@ _ALT = (
 
 def _entrance(axes: "Axes", x: float, side: int, ids: str, length: str) -> None:
     """Draw the way from the ids to the sum of embeddings and positions."""
-    _box(axes, (x, 0.35), WIDTH, 0.36, ids, fill=VALUE, edge=BLUE, size=10.5)
+    box(axes, (x, 0.35), WIDTH, 0.36, ids, fill=VALUE, edge=BLUE, size=10.5)
     _step(axes, x, 0.53, 0.95, f"(B, {length})")
-    _box(axes, (x, 1.13), WIDTH, 0.36, r"embedding, times $\sqrt{D}$", fill=PARAMETER, edge=GREEN, size=10.5)
+    box(axes, (x, 1.13), WIDTH, 0.36, r"embedding, times $\sqrt{D}$", fill=PARAMETER, edge=GREEN, size=10.5)
     _step(axes, x, 1.31, 1.74, f"(B, {length}, D)")
     _plus(axes, (x, 1.87))
-    _box(axes, (x + side * 1.75, 1.87), 1.5, 0.46, "positions", f"({length}, D)", fill=VALUE, edge=BLUE, size=10)
-    _arrow(axes, (x + side * 1.0, 1.87), (x + side * 0.14, 1.87), BLUE)
+    box(axes, (x + side * 1.75, 1.87), 1.5, 0.46, "positions", f"({length}, D)", fill=VALUE, edge=BLUE, size=10)
+    arrow(axes, (x + side * 1.0, 1.87), (x + side * 0.14, 1.87), BLUE)
     axes.plot([x, x], [2.0, BASE], color=BLUE, linewidth=1.9)
     axes.text(x + 0.1, 2.22, f"(B, {length}, D)", va="center", fontsize=9.5)
 
@@ -81,31 +81,31 @@ def _sub_layer(axes: "Axes", at: Point, side: int, name: str, below: str, length
     x, y = at
     shape = f"(B, {length}, D)"
     _step(axes, x, y, y + 0.28, "")
-    _box(axes, (x, y + 0.43), WIDTH, 0.3, "norm", fill=PARAMETER, edge=GREEN, size=10)
+    box(axes, (x, y + 0.43), WIDTH, 0.3, "norm", fill=PARAMETER, edge=GREEN, size=10)
     _step(axes, x, y + 0.58, y + 0.88, shape if name != "cross-attention" else f"queries {shape}")
-    _box(axes, (x, y + 1.12), WIDTH, 0.48, name, below, fill=OPERATION, edge=GREY, size=11, below_size=9)
+    box(axes, (x, y + 1.12), WIDTH, 0.48, name, below, fill=OPERATION, edge=GREY, size=11, below_size=9)
     _step(axes, x, y + 1.36, y + 1.53, "")
     _plus(axes, (x, y + 1.66))
     if last:  # the arrow leaves the frame
-        _arrow(axes, (x, y + 1.79), (x, y + BLOCK + 0.27), BLUE)
+        arrow(axes, (x, y + 1.79), (x, y + BLOCK + 0.27), BLUE)
     else:
         axes.plot([x, x], [y + 1.79, y + BLOCK], color=BLUE, linewidth=1.9)
     axes.text(x + (0.1 if last else 0.18), y + (1.98 if last else 1.8), shape, va="center", fontsize=9.5)
     outside = x + side * (WIDTH / 2 + 0.3)
     axes.plot([x, outside, outside], [y + 0.08, y + 0.08, y + 1.66], color=VERMILLION, linewidth=1.9)
-    _arrow(axes, (outside, y + 1.66), (x + side * 0.14, y + 1.66), VERMILLION)
+    arrow(axes, (outside, y + 1.66), (x + side * 0.14, y + 1.66), VERMILLION)
     _sideways(axes, (outside + side * 0.13, y + 0.9), f"short cut  {shape}")
 
 
 def _memory(axes: "Axes", encoder: float, decoder: float) -> None:
     """Draw the encoder's final norm and the way of its result into the cross-attention."""
     top, into = BASE + 2 * BLOCK + 0.25, BASE + BLOCK + 1.12
-    _box(axes, (encoder, top + 0.2), WIDTH, 0.36, "final norm", fill=PARAMETER, edge=GREEN, size=10.5)
+    box(axes, (encoder, top + 0.2), WIDTH, 0.36, "final norm", fill=PARAMETER, edge=GREEN, size=10.5)
     between = 5.12
     axes.plot(
         [encoder, encoder, between, between], [top + 0.38, top + 0.85, top + 0.85, into], color=BLUE, linewidth=1.9
     )
-    _arrow(axes, (between, into), (decoder - WIDTH / 2, into), BLUE)
+    arrow(axes, (between, into), (decoder - WIDTH / 2, into), BLUE)
     axes.text(encoder + 0.1, top + 1.02, "memory  (B, S, D)", va="center", fontsize=10.5, weight="bold")
     axes.text(between + 0.1, into + 0.5, "keys and values\n(B, S, D)", va="center", fontsize=9.5, linespacing=1.3)
 
@@ -131,7 +131,7 @@ def _sideways(axes: "Axes", centre: Point, words: str) -> None:
 
 def _step(axes: "Axes", x: float, start: float, end: float, shape: str) -> None:
     """Draw an arrow upward with the shape beside it."""
-    _arrow(axes, (x, start), (x, end), BLUE)
+    arrow(axes, (x, start), (x, end), BLUE)
     if shape:
         axes.text(x + 0.1, (start + end) / 2 - 0.02, shape, va="center", fontsize=9.5)
 
@@ -163,7 +163,7 @@ def target_shift(tokens: Sequence[str]) -> Picture:
     if len(tokens) < 2:
         raise ValueError(f"There must be at least two tokens. Received: {list(tokens)!r}")
     count, step = len(tokens) - 1, 1.55
-    figure, axes = _sheet(max(6.4, 1.75 + step * count), 3.0)
+    figure, axes = sheet(max(6.4, 1.75 + step * count), 3.0)
     for y, words, shape, colour, note in (
         (0.85, tokens[:-1], "ids[:, :-1]", BLUE, "inputs"),
         (2.05, tokens[1:], "ids[:, 1:]", VERMILLION, "targets"),
@@ -172,9 +172,9 @@ def target_shift(tokens: Sequence[str]) -> Picture:
         axes.text(0.2, y - 0.14, shape, va="center", fontsize=9.5, family="DejaVu Sans Mono", color=GREY)
         for place, word in enumerate(words):
             fill = VALUE if colour == BLUE else BACKWARD
-            _box(axes, (2.2 + step * place, y), 1.2, 0.5, word, fill=fill, edge=colour)
+            box(axes, (2.2 + step * place, y), 1.2, 0.5, word, fill=fill, edge=colour)
     for place in range(count):
-        _arrow(axes, (2.2 + step * place, 1.1), (2.2 + step * place, 1.8), GREEN)
+        arrow(axes, (2.2 + step * place, 1.1), (2.2 + step * place, 1.8), GREEN)
         axes.text(2.2 + step * place, 0.35, f"t = {place}", ha="center", va="center", fontsize=10, color=GREY)
     axes.text(
         0.2, 2.72, "Position t sees the inputs up to t and answers the token after it", va="center", fontsize=10.5

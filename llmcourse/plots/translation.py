@@ -1,12 +1,11 @@
 """Figures of translation: a batch of sentences as a table of tokens, and cross-attention with any script as labels."""
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from llmcourse.plots.attention import attention_maps
-from llmcourse.plots.diagrams import VALUE, _box, _sheet
+from llmcourse.plots.attention import draw_attention_maps
+from llmcourse.plots.drawing import VALUE, box, sheet
 from llmcourse.plots.picture import BLUE, PALE, Picture, fitted, in_course_style, plural
 
 __all__ = ["chinese_font", "cross_attention", "token_table"]
@@ -86,8 +85,8 @@ def cross_attention(
     font = chinese_font(others) if others else None
     if others and font is None:
         raise ValueError(f"A font that has the characters of the tokens is required. Received: none with {others}.")
-    draw = inspect.unwrap(attention_maps)  # the style and the layout are this function's
-    picture = draw(maps, rows, columns, query_name="written token", key_name="source token", title=title)
+    names = {"query_name": "written token", "key_name": "source token"}
+    picture = draw_attention_maps(maps, rows, columns, **names, title=title)
     for axes in picture.figure.axes[: len(maps)]:
         axes.tick_params(axis="x", labelrotation=60)  # words are wider than cells where several maps stand side by side
     if font is not None:
@@ -121,13 +120,13 @@ def token_table(rows: Sequence[Sequence[str]], *, title: str = "", padding: str 
         raise ValueError(f"There must be rows of one length, with a token. Received: lengths {sorted(lengths)}")
     width = max(0.75, 0.3 + 0.1 * max(len(token) for row in rows for token in row))  # of a cell, inches
     columns, above = lengths.pop(), 0.55 if title else 0.1
-    figure, axes = _sheet(max(4.5, columns * width + 0.4), len(rows) * 0.52 + above + 0.15)
+    figure, axes = sheet(max(4.5, columns * width + 0.4), len(rows) * 0.52 + above + 0.15)
     top = len(rows) * 0.52 + 0.1
     for number, row in enumerate(rows):
         for place, token in enumerate(row):
             fill, edge = ("#F4F4F4", PALE) if token == padding else (VALUE, BLUE)
             centre = (0.2 + width * (place + 0.5), top - 0.52 * (number + 0.5))
-            _box(axes, centre, width - 0.08, 0.42, token, fill=fill, edge=edge, size=10.5)
+            box(axes, centre, width - 0.08, 0.42, token, fill=fill, edge=edge, size=10.5)
     if title:
         axes.text(0.2, top + 0.3, fitted(title, figure.get_figwidth() - 0.3), va="center", fontsize=12.5, weight="bold")
     filled = sum(token == padding for row in rows for token in row)

@@ -13,12 +13,11 @@ import numpy as np
 from keras import ops
 
 from llmcourse import layers
-from llmcourse.data.tokenizer import END, PAD, START, UNK
+from llmcourse.data.token_ids import END, FIRST_WORD, PAD, START, UNK
 from llmcourse.decoding import greedy_decode
 from llmcourse.training.losses import label_smoothed_loss
 
 END_OF_WORD = "</w>"  # the last symbol of each word, so that "est" at the end of a word is another piece than within
-RESERVED = 4  # the ids of PAD, UNK, START and END
 Pair = tuple[str, str]
 
 
@@ -118,7 +117,7 @@ def build_vocabulary(sentences: Iterable[str]) -> dict[str, int]:
         {'hear': 4, 'see': 5, 'we': 6}
     """
     words = sorted({word for sentence in sentences for word in sentence.split()})
-    return {word: place + RESERVED for place, word in enumerate(words)}
+    return {word: place + FIRST_WORD for place, word in enumerate(words)}
 
 
 def encode_batch(
@@ -290,7 +289,7 @@ def train_translator(sources: Sequence[str], targets: Sequence[str], seed: int) 
     source_ids, _ = encode_batch(sources, source_words, longest)
     labels, _ = encode_batch(targets, target_words, longest)
     inputs = np.pad(labels[:, :-1], ((0, 0), (1, 0)), constant_values=START)
-    sizes = (len(source_words) + RESERVED, len(target_words) + RESERVED)
+    sizes = (len(source_words) + FIRST_WORD, len(target_words) + FIRST_WORD)
     model = build_translator(*sizes, num_layers=1, d_model=64, num_heads=4, d_ff=128, dropout=0.0)
     model.compile(optimizer=keras.optimizers.Adam(3e-3), loss=label_smoothed_loss)
     model.optimizer.build(model.trainable_variables)

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcourse.data import DataError, Tokenizer
-from llmcourse.data.tokenizer import BYTE_LETTERS, END, PAD, RESERVED, SMALLEST, START, UNK
+from llmcourse.data.token_ids import END, PAD, START, UNK
+from llmcourse.data.tokenizer import BYTE_LETTERS, RESERVED, SMALLEST
 
 DATA = Path(os.environ.get("LLMCOURSE_DATA") or Path(__file__).parents[3] / "shared" / "data") / "multi30k"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs multi30k in LLMCOURSE_DATA or in ../shared/data")

@@ -69,6 +69,10 @@ def test_save_writes_png_and_svg_the_same_every_time(picture: Picture, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curve.png", "one.svg", "two.svg"]
 
 
+def test_save_makes_missing_folders(picture: Picture, tmp_path: Path) -> None:
+    assert picture.save(tmp_path / "figures" / "today" / "curve.png").read_bytes() == picture.to_png()
+
+
 def test_a_failed_save_keeps_the_old_file(picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "curve.png"
     target.write_bytes(b"old")
