@@ -131,15 +131,18 @@ def later_merges_build_on_earlier_ones(student, rng):
 @criterion(
     "bpe_merges",
     hints=[
-        "What are the symbols of the word 'we' at the beginning? There are three.",
+        "What are the symbols of the word 'we' at the beginning? There are three. And those of 'I'? There are two.",
         "'w', 'e' and '</w>', one symbol: `[*word, '</w>']`.",
     ],
 )
 def the_end_of_a_word_is_a_symbol(student, rng):
-    """Each word ends with the symbol </w>, which is joined like any other."""
+    """Each word ends with the symbol </w>, which is joined like any other, also in words of one letter."""
     letters = rng.permutation(list("abcdefghij"))
     last, others = letters[0], letters[1:]
     word_counts = {f"{other}{last}": int(rng.integers(3, 9)) for other in others[:5]}  # each ends with the same letter
+    expect_equal(call_merges(student, word_counts, 1), [(str(last), MARK)], what=f"bpe_merges({word_counts}, 1)")
+    # Without the word of one letter the last pair of the last word would be more frequent.
+    word_counts = {f"{others[0]}{last}": 3, str(last): 10, f"{others[1]}{last}": 3, f"{others[2]}{others[3]}": 12}
     expect_equal(call_merges(student, word_counts, 1), [(str(last), MARK)], what=f"bpe_merges({word_counts}, 1)")
 
 
@@ -147,7 +150,7 @@ def the_end_of_a_word_is_a_symbol(student, rng):
     "bpe_merges",
     hints=[
         "If two pairs are equally frequent, which one does your code take?",
-        "The smallest pair, as Python compares tuples: ('a', 'd') is smaller than ('b', 'a').",
+        "The smallest pair, as Python compares tuples: ('a', 'd') is smaller than ('ab', 'a'), since 'a' < 'ab'.",
         "`min(counts, key=lambda pair: (-counts[pair], pair))`",
     ],
 )
@@ -159,6 +162,11 @@ def the_smallest_of_equal_pairs_is_taken(student, rng):
         word_counts = dict.fromkeys(words, count)
         expected = merges_of(word_counts, 5)
         expect_equal(call_merges(student, word_counts, 5), expected, what=f"bpe_merges({word_counts}, 5)")
+    a, b, c = sorted(str(letter) for letter in rng.permutation(list("abcdefghijkl"))[:3])
+    # First a and b are joined; then (a, c) is smaller than (ab, a), although "aba" comes before "ac".
+    word_counts = {a + b + a + c: count}
+    expected = merges_of(word_counts, 3)
+    expect_equal(call_merges(student, word_counts, 3), expected, what=f"bpe_merges({word_counts}, 3)")
 
 
 @criterion(
@@ -188,7 +196,8 @@ def only_whole_symbols_are_joined(student, rng):
 def runs_of_one_letter_are_joined_from_the_left(student, rng):
     """In 'aaa' the pair ('a', 'a') is counted twice and joined once, from the left: 'aa', 'a'."""
     letter, other, third = (str(item) for item in rng.permutation(list("abcde"))[:3])
-    word_counts = {letter * 5: 7, letter * 3 + other: 5, other + letter * 4: 3, letter * 2: 1, other + third: 25}
+    # The run has 48 pairs, 26 if none may overlap; another pair stands between the two.
+    word_counts = {letter * 5: 7, letter * 3 + other: 5, other + letter * 4: 3, letter * 2: 1, other + third: 37}
     expect_best_pairs(student, word_counts, 6)
 
 
@@ -196,12 +205,14 @@ def runs_of_one_letter_are_joined_from_the_left(student, rng):
     "bpe_merges",
     hints=[
         "What is the most frequent pair if every word is a single symbol already?",
-        "There is none. Leave the loop: `if not counts: break`.",
+        "A pair that occurs once is joined too. Only when there is no pair at all, the loop ends.",
+        "`if not counts: break`",
     ],
 )
 def it_stops_where_nothing_is_left_to_join(student, rng):
     """With more merges than pairs the list ends when each word is one symbol; no merges and no words give []."""
     word_counts = {word: int(rng.integers(1, 9)) for word in draw_words(rng, 3)}
+    word_counts["".join(rng.permutation(list("chjqwxy"))[:3])] = 1  # letters of its own: all its pairs occur once
     received = call_merges(student, word_counts, 100)
     enough = len(merges_of(word_counts, 100))
     required = f"{enough} pairs from bpe_merges({word_counts}, 100)"
@@ -212,14 +223,32 @@ def it_stops_where_nothing_is_left_to_join(student, rng):
 
 @criterion(
     "bpe_merges",
+    hints=[
+        "What are the symbols of 'Ab.'? Is the first one 'A' or 'a', and does the full stop belong to them?",
+        "Take all characters as they are: no lower(), no strip(), and no regular expression, where '.' fits anything.",
+        "`[*word, '</w>']`, and then compare symbols with `==` alone.",
+    ],
+)
+def every_character_stays_as_it_is(student, rng):
+    """Capital letters stay capital, and characters such as . or * are letters like others."""
+    small, other, *rest = (str(letter) for letter in rng.permutation(list("abcdefghij")))
+    capital = small.upper()
+    # The capital's pair is the most frequent one; without the difference it would be another pair of texts.
+    word_counts = dict.fromkeys([*(f"{capital}{other}{end}" for end in rest[:3]), f"{small}{other}{rest[3]}"], 1)
+    expect_best_pairs(student, word_counts, 4)
+    expect_best_pairs(student, dict.fromkeys(draw_words(rng, 6, letters="a.*+(\\|[é你"), 1), 7)
+
+
+@criterion(
+    "bpe_merges",
     hints=["Is word_counts the same after the call?", "Keep the symbols of each word in a dict of your own."],
 )
 def word_counts_stay_as_they_are(student, rng):
-    """The dict with the counts is not changed, and characters such as . or * are letters like others."""
-    word_counts = {word: int(rng.integers(1, 50)) for word in draw_words(rng, 6, letters="a.*+(\\|[é你")}
-    student.bpe_merges(word_counts, 7)
+    """The dict with the counts is not changed."""
+    word_counts = {word: int(rng.integers(1, 50)) for word in draw_words(rng, 6)}
+    merges = call_merges(student, word_counts, 7)
     expect_unchanged(student)
-    expect_best_pairs(student, word_counts, 7)
+    expect(merges, required=f"pairs from bpe_merges({word_counts}, 7)", received="none")
 
 
 # --- exercise 2: encode_batch -----------------------------------------------------------------------------------------
@@ -269,14 +298,17 @@ def expect_ids(student, sentences, vocabulary, max_length):
     hints=[
         "What is the row of a sentence with three known words?",
         "Three ids from the vocabulary, then 3, which is END: four numbers. START does not belong to it.",
-        "`[vocabulary[word] for word in sentence.split()] + [3]`",
+        "`[vocabulary[word] for word in sentence.split()] + [3]`, in an array of int32: uint8 would end at 255.",
     ],
 )
 def each_row_has_the_ids_of_the_words_and_end(student, rng):
-    """Each row holds the ids of the sentence's words in their order, and then END (3)."""
+    """Each row holds the ids of the sentence's words in their order, large ids too, and then END (3)."""
     vocabulary, (count, length) = draw_vocabulary(rng), distinct_sizes(rng, 2, low=3)
     sentences = [draw_sentence(rng, vocabulary, length) for _ in range(count)]
     expect_ids(student, sentences, vocabulary, 20)
+    word = str(rng.choice(list(vocabulary)))
+    vocabulary[word] = int(rng.integers(70_000, 200_000))
+    expect_ids(student, [f"{word} {sentences[0]}"], vocabulary, 20)
 
 
 @criterion(
@@ -299,15 +331,15 @@ def short_rows_are_filled_up_to_the_longest(student, rng):
     "encode_batch",
     hints=[
         "What does `vocabulary[word]` do with a word that it does not know?",
-        "Unknown words become 1, UNK: `vocabulary.get(word, 1)`. Words are compared letter by letter, case included.",
+        "Unknown words become 1, UNK: `vocabulary.get(word, 1)`. Compare each word as it is, with case and full stop.",
     ],
 )
 def unknown_words_become_unk(student, rng):
-    """A word that the vocabulary lacks becomes UNK (1), also where only upper and lower case differ."""
+    """A word that the vocabulary lacks becomes UNK (1), also where only upper and lower case or a full stop differ."""
     vocabulary = draw_vocabulary(rng)
     known = list(vocabulary)
     unknown = [word for word in draw_words(rng, 30) if word not in vocabulary][:3]
-    unknown.append(known[5].upper())
+    unknown += [known[5].upper(), *(known[int(rng.integers(len(known)))] + end for end in ".?!")]
     sentences = []
     for word in unknown:
         words = list(rng.choice(known, size=3))
@@ -479,11 +511,11 @@ def every_token_weighs_the_same(student, rng):
 )
 def only_the_targets_say_what_is_padding(student, rng):
     """A model that says PAD where a word is wanted is wrong there; END and UNK are tokens like others."""
-    targets, logits = draw_predictions(rng, 0.8)
-    real = np.argwhere(targets != PAD)
-    for row, place in real[rng.permutation(len(real))[: max(1, len(real) // 3)]]:
-        logits[row, place, PAD] = 30
-    for special in (UNK, END):
+    for special in (UNK, END, UNK, END):  # twice, lest a wrong way of counting gives the right share by chance
+        targets, logits = draw_predictions(rng, 0.8)
+        real = np.argwhere(targets != PAD)[1:]  # without the very first token, which is right
+        for row, place in real[rng.permutation(len(real))[: max(1, len(real) // 3)]]:
+            logits[row, place, PAD] = 30
         targets[0, 0] = special
         logits[0, 0] = 0
         logits[0, 0, special] = 40
@@ -526,7 +558,9 @@ def describe_compiled(length, vocabulary):
 def it_works_as_a_metric_of_fit(student, rng):
     """Targets may be floats such as 7.0, and Keras can compile the function, as `metrics=[token_accuracy]` requires."""
     targets, logits = draw_predictions(rng)
-    expect_accuracy(student, targets.astype(np.float32), logits, "token_accuracy for targets as floats")
+    own = np.asarray(student.token_accuracy(targets, logits))  # right or wrong, it must be the same for floats
+    what = "token_accuracy for targets as floats, the same as for integers"
+    expect_close(student.token_accuracy(targets.astype(np.float32), logits), own, what=what)
     student.define(COMPILED)
     received = student.describe_compiled(*logits.shape[1:])
     required = "token_accuracy can be compiled: it gives one number also for tensors whose values come later"
@@ -544,7 +578,6 @@ def weights_of(model):
 
 def logits_of(model, source_ids, target_ids, training=False):
     return model((source_ids, target_ids), training=training)
-
 """
 
 
@@ -585,6 +618,14 @@ class DrawnModel:
         shape = (*target.shape, self.vocabularies[1])
         what = f"model((source_ids {source.shape}, target_ids {target.shape}))"
         return np.asarray(expect_shape(result, shape, what=what), dtype=np.float64)
+
+    def weights(self):
+        """Return the weights of each part; require that the model has the parts."""
+        weights = self.student.weights_of(self.model)
+        if "missing" in weights:
+            required = "the model has the attributes that the text names"
+            expect(False, required=required, received=f"no {' and no '.join(weights['missing'])}")
+        return weights
 
     def count(self):
         """Count the parameters that such a model has."""
@@ -787,10 +828,7 @@ def every_source_word_and_its_place_matter(student, rng):
 def the_logits_are_those_of_the_formula(student, rng):
     """With any weights the logits are those of embedding, positions, encoder, decoder and Dense, without a softmax."""
     drawn = DrawnModel(student, rng)
-    weights = student.weights_of(drawn.model)
-    if "missing" in weights:
-        required = "the model has the attributes that the text names"
-        expect(False, required=required, received=f"no {' and no '.join(weights['missing'])}")
+    weights = drawn.weights()
     drawn.source[0, -2:] = PAD
     drawn.target[-1, -1:] = PAD
     expected = oracle(weights, drawn.source, drawn.target, drawn.num_layers)
@@ -801,17 +839,70 @@ def the_logits_are_those_of_the_formula(student, rng):
 @criterion(
     "build_translator",
     hints=[
-        "Who hands `training` and `dropout` on?",
-        "Encoder and Decoder take dropout when they are made and training when they are called; so does your dropout.",
-        "`self.encoder(x, mask=source_mask, training=training)`, and the same for the decoder.",
+        "What should training=True change with dropout=0.4, and what with dropout=0?",
+        "`training` reaches inner layers by itself, unless you write another value. The rate is `dropout`.",
+        "`self.dropout = keras.layers.Dropout(dropout)`, and `x = self.dropout(x, training=training)`.",
     ],
 )
 def dropout_is_on_in_training_only(student, rng):
-    """With dropout, training=True gives other logits at each call, and training=False always the same."""
+    """With dropout, training=True gives other logits at each call; training=False and dropout=0 always the same."""
     drawn = DrawnModel(student, rng, dropout=0.4)
     expect_close(drawn.logits(), drawn.logits(), what="the logits of a second call, training=False", tolerance=1e-6)
     apart = np.abs(drawn.logits(training=True) - drawn.logits(training=True)).max()
     expect(apart > 1e-3, required="other logits in each call with training=True", received="the same ones")
+    drawn = DrawnModel(student, rng, dropout=0.0)
+    expect_close(drawn.logits(training=True), drawn.logits(), what="the logits with dropout=0 and training=True")
+
+
+RECORDED = """
+def record(part):
+    call, seen = part.call, {}
+
+    def recording(x, *args, **kwargs):
+        seen["given"] = x
+        seen["returned"] = call(x, *args, **kwargs)
+        return seen["returned"]
+
+    part.call = recording
+    return seen
+
+
+def recorded(model, source_ids, target_ids):
+    seen = {"encoder": record(model.encoder), "decoder": record(model.decoder)}
+    model((source_ids, target_ids), training=True)
+    return seen
+"""
+
+
+@criterion(
+    "build_translator",
+    points=2,
+    hints=[
+        "At which four places does dropout act: twice in `call`, and where else?",
+        "On both sums of embedding and positions, and within Encoder and Decoder, which take it as an argument.",
+        "`x = self.dropout(self.positions(...), training=training)`, twice; `layers.Encoder(..., d_ff, dropout)`, and "
+        "`layers.Decoder` too.",
+    ],
+)
+def dropout_acts_at_all_four_places(student, rng):
+    """In training, dropout acts on both sums of embedding and positions, and within the encoder and the decoder."""
+    rate = 0.9999  # nearly nothing passes a dropout, so that whatever passes has not met one
+    drawn = DrawnModel(student, rng, dropout=rate)
+    weights = drawn.weights()
+    student.define(RECORDED)
+    recorded = student.recorded(drawn.model, drawn.source, drawn.target)
+    asked = f"with dropout={rate} and training=True"
+    for part, language in (("encoder", "source"), ("decoder", "target")):
+        expect(recorded[part], required=f"`call` uses self.{part}", received="it does not")
+        passed = float(np.mean(np.asarray(recorded[part]["given"]) != 0))
+        required = f"dropout on the {language}'s embedding plus positions: {asked} hardly an entry that is not 0"
+        expect(passed < 0.2, required=required, received=f"{passed:.0%} are not 0")
+    for part in recorded:
+        # Where the short cuts carry 0 and nothing is added to them, the final norm returns its beta everywhere.
+        moved = np.abs(np.asarray(recorded[part]["returned"]) - np.asarray(weights[part][-1]))  # (B, S or T, D)
+        passed = float(np.mean(moved.max(axis=-1) > 1e-3))
+        required = f"dropout within the {part}: {asked} its layers add nothing at nearly all positions"
+        expect(passed < 0.4, required=required, received=f"they add something at {passed:.0%} of the positions")
 
 
 # --- exercise 5: train_translator -------------------------------------------------------------------------------------

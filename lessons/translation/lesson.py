@@ -105,9 +105,9 @@ for count in (100, 1_000, 10_000, len(german.train)):
 print("some of them:", *list(vocabulary)[200:1200:140])
 
 # %% [markdown]
-# This is the friendliest text there is, without one rare word. Even so the vocabulary knows `nervös`, `nervös?` and
-# `nervös.` as three different words, with nothing in common, because the full stop sticks to the word. In real text,
-# new words never end: names, compounds, typing errors. And Chinese does not put spaces between words at all; a sentence
+# This is the friendliest text there is, without one rare word. Even so the vocabulary knows `Abend`, `Abend?` and
+# `Abend.` as three different words, with nothing in common, because the full stop sticks to the word. In real text, new
+# words never end: names, compounds, typing errors. And Chinese does not put spaces between words at all; a sentence
 # would be one "word".
 #
 # **Characters.** No character is ever unknown (almost). But the sentence becomes five times as long, attention costs
@@ -266,7 +266,8 @@ plots.token_table(
 # ### Exercise 2: encode a batch
 #
 # Use NumPy. `sentence.split()` cuts at white space of any kind. UNK is 1, END is 3, PAD is 0. START does not belong to
-# these rows: the source has none, and the decoder's START is put in front later.
+# these rows: the source has none, and the decoder's START is put in front later. A large vocabulary has large ids, so
+# the array should hold `int32`.
 
 
 # %% exercise="encode_batch" forbid=["llmcourse.training.translation_steps.encode_batch", "llmcourse.data.tokenizer.Tokenizer", "keras.layers.TextVectorization"]
@@ -423,8 +424,11 @@ check("token_accuracy")
 # | mask | shape | |
 # | --- | --- | --- |
 # | encoder's `mask` | `(B, 1, 1, S)` | no padding of the source |
-# | decoder's `mask` | `(B, 1, T, T)` | no future, and no padding of the target |
+# | decoder's `mask` | `(B, 1, T, T)` | no future, and no padding of the target: `layers.combine_masks(layers.causal_mask(T), layers.padding_mask(target_ids))` |
 # | decoder's `memory_mask` | `(B, 1, 1, S)` | no padding of the source |
+#
+# In the decoder's mask, the second half changes no real position as long as the padding stands at the end: behind the
+# causal mask it lies in the future anyway.
 #
 # ### Which attention layer?
 #
@@ -444,9 +448,9 @@ for name, one, other in (("outputs", our_output, their_output), ("weights", our_
     print(f"{name}: {tuple(one.shape)}, equal to 1e-5:", float(ops.max(ops.abs(one - other))) < 1e-5)
 
 # %% [markdown]
-# The same numbers, and therefore the same gradients: it does not matter for training which of the two you take. To see
-# this with a whole translator, we derive one from the tested model in which Keras' layer stands in every place of ours,
-# copy the weights, and let both take the same three training steps.
+# The same numbers, since it is the same formula; so the gradients are the same too, and it does not matter for training
+# which of the two you take. To see this with a whole translator, we derive one from the tested model in which Keras'
+# layer stands in every place of ours, copy the weights, and let both take the same three training steps.
 
 
 # %% tags=["explore"]
@@ -581,7 +585,8 @@ check("build_translator")
 # - Probing with sentences of equal length and equal vocabularies: swapped embeddings and swapped masks stay unnoticed.
 # - The encoder's *input* is given to the decoder instead of its *output*. Training works, a little worse, and nobody
 #   sees why.
-# - `training` is not handed on: dropout never acts.
+# - `dropout` is not handed on to encoder and decoder: nothing fails, the model only overfits more. (`training` reaches
+#   inner layers by itself in Keras 3; we write it out so that it can be seen.)
 # - Wrong direction: sources and targets exchanged somewhere on the way. Print one pair of what goes **into** `fit`, as
 #   text, each time.
 
@@ -657,9 +662,10 @@ def train(pairs, tokenizer, epochs, seed=0):
         tied_embeddings=True,
         shared_embeddings=True,
     )
-    rates = schedules.one_cycle(epochs * -(-len(sources) // 128), peak=3e-3, warmup=0.15)
+    rates = schedules.one_cycle(epochs * -(-len(sources) // 128), peak=3e-3, warmup=0.15)  # -(-a // b): rounded up
     watch = Watch(rates, pairs, tokenizer)
     metrics = [steps.token_accuracy]  # your token_accuracy does the same
+    # With beta_2=0.98, Adam's mean of squared gradients looks back 50 steps instead of 1,000, which suits a short run.
     model.compile(optimizer=keras.optimizers.Adam(3e-3, beta_2=0.98), loss=losses.label_smoothed_loss, metrics=metrics)
     model.optimizer.build(model.trainable_variables)
     history = model.fit((sources, inputs), labels, batch_size=128, epochs=epochs, verbose=0, callbacks=[watch])
@@ -882,10 +888,12 @@ for beginning in ("", "Mein", "Deine Eltern", "Gestern", "Wie"):
 # 3. Source ids and labels with `steps.encode_batch` (or yours), where `max_length` fits the longest sentence; then the
 #    inputs, shifted, with START.
 # 4. `steps.build_translator(source_vocab_size, target_vocab_size, num_layers=1, d_model=64, num_heads=4, d_ff=128,
-#    dropout=0.0)` (or yours), Adam with a learning rate of about 0.003, `losses.label_smoothed_loss`, and `fit`.
+#    dropout=0.0)` (or yours), Adam with a learning rate of about 0.003, `losses.label_smoothed_loss`, and `fit` with
+#    batches of 64, for 7 or 8 epochs.
 # 5. Return a **function** `translate(sentences)`: it encodes the sentences, writes ids with `greedy_decode(function,
 #    source_ids, max_length)`, where `function(source_ids, target_ids)` returns logits, and turns each row of ids into
-#    words with a space between them, without END and PAD. For an empty list it returns an empty list.
+#    words with a space between them, without END and PAD. `greedy_decode` returns integers `(B, max_length)`: the ids
+#    after START, up to END, then PAD; `max_length` counts END. For an empty list `translate` returns an empty list.
 #
 # Words that the vocabulary does not know may come; the function must not fail then.
 

@@ -101,6 +101,11 @@ mutants(
         ),
         ("the mark at the beginning", START_OF_LOOP, 'words = {word: ["</w>", *word] for word in word_counts}'),
         ("the mark takes no part", PAIRS, "for pair in zip(symbols[:-1], symbols[1:-1]):"),
+        (
+            "words of one letter are left out",
+            START_OF_LOOP,
+            'words = {word: [*word, "</w>"] for word in word_counts if len(word) > 1}',
+        ),
     ],
 )
 mutants(
@@ -115,6 +120,11 @@ mutants(
             "of equal pairs the shortest",
             BEST,
             'best = min(counts, key=lambda pair: (-counts[pair], len("".join(pair))))',
+        ),
+        (
+            "of equal pairs the smallest joined text",
+            BEST,
+            'best = min(counts, key=lambda pair: (-counts[pair], "".join(pair)))',
         ),
     ],
 )
@@ -168,6 +178,12 @@ mutants(
     [
         ("each pair counts once in a word", PAIRS, "for pair in set(zip(symbols, symbols[1:])):"),
         (
+            "pairs in a run are counted without overlap",
+            PAIRS,
+            "last = None\n            for pair in zip(symbols, symbols[1:]):\n                if pair == last:\n"
+            "                    last = None\n                    continue\n                last = pair",
+        ),
+        (
             "joins from the right",
             JOIN,
             JOIN.replace("joined, place = [], 0", "joined, place, symbols = [], 0, symbols[::-1]")
@@ -203,6 +219,20 @@ mutants(
             "adds the new symbols to the counts",
             "merges.append(best)",
             'merges.append(best); word_counts["".join(best)] = 1',
+        ),
+        ("joins nothing", "for _ in range(num_merges):", "for _ in range(0):"),
+    ],
+)
+mutants(
+    "bpe_merges",
+    MERGES,
+    "every_character_stays_as_it_is",
+    [
+        ("small letters only", START_OF_LOOP, 'words = {word: [*word.lower(), "</w>"] for word in word_counts}'),
+        (
+            "letters and digits only",
+            START_OF_LOOP,
+            'words = {w: [*filter(str.isalnum, w), "</w>"] for w in word_counts}',
         ),
         (
             "the pair as a pattern of a regular expression",
@@ -272,6 +302,8 @@ mutants(
         ("returns the ids alone", "return ids, mask", "return ids"),
         ("returns lists", "return ids, mask", "return ids.tolist(), mask.tolist()"),
         ("each word once", WORDS, "words = list(dict.fromkeys(sentence.split()))[: max_length - 1]"),
+        ("ids of one byte", 'dtype="int32"', 'dtype="uint8"'),
+        ("ids of two bytes", 'dtype="int32"', 'dtype="uint16"', FILL, "ids[number, : len(row)] = np.array(row)"),
     ],
 )
 mutants(
@@ -326,6 +358,7 @@ mutants(
             "vocabulary.get(word, 1)",
             "{k.lower(): v for k, v in vocabulary.items()}.get(word.lower(), 1)",
         ),
+        ("looks words up without their full stop", "vocabulary.get(word, 1)", 'vocabulary.get(word.strip(".?!"), 1)'),
     ],
 )
 mutants(
@@ -772,7 +805,7 @@ mutants(
     "dropout_is_on_in_training_only",
     [
         (
-            "training is not handed on",
+            "training=False for every part",
             ENCODE_X,
             "self.encoder(x, mask=source_mask, training=False)",
             DECODE_Y,
@@ -792,6 +825,42 @@ mutants(
             "keras.layers.Dropout(dropout)",
             "keras.layers.Dropout(0.0)",
         ),
+        ("a dropout of 0.1, whatever is asked", "keras.layers.Dropout(dropout)", "keras.layers.Dropout(0.1)"),
+        ("the default dropout of the encoder", ENCODER, ENCODER.replace(", dropout)", ")")),
+    ],
+)
+DROP_X, DROP_Y = "        x = self.dropout(x, training=training)\n", "        y = self.dropout(y, training=training)\n"
+mutants(
+    "build_translator",
+    MODEL,
+    "dropout_acts_at_all_four_places",
+    [
+        ("no dropout after the embeddings", DROP_X, "", DROP_Y, ""),
+        ("dropout after the source's embedding only", DROP_Y, ""),
+        ("dropout after the target's embedding only", DROP_X, ""),
+        (
+            "no dropout within encoder and decoder",
+            ENCODER,
+            ENCODER.replace("dropout)", "0.0)"),
+            DECODER,
+            DECODER.replace("dropout)", "0.0)"),
+        ),
+        ("no dropout within the encoder", ENCODER, ENCODER.replace("dropout)", "0.0)")),
+        ("no dropout within the decoder", DECODER, DECODER.replace("dropout)", "0.0)")),
+        ("training=False for the encoder", ENCODE_X, ENCODE_X.replace("=training", "=False")),
+        ("training=False for the decoder", DECODE_Y, DECODE_Y.replace("=training", "=False")),
+        (
+            "dropout before the positions are added",
+            EMBED_X,
+            "self.positions(self.dropout(self.source_embedding(source_ids) * self.scale))",
+            DROP_X,
+            "",
+            EMBED_Y,
+            "self.positions(self.dropout(self.target_embedding(target_ids) * self.scale))",
+            DROP_Y,
+            "",
+        ),
+        ("dropout on the memory instead of the source", DROP_X, "", ENCODE_X, f"self.dropout({ENCODE_X})"),
     ],
 )
 
