@@ -33,11 +33,12 @@ class LanguageModel:
         end: the probability of END at each step; 0 makes it impossible.
         scale: how sure the model is of its words.
         certain: after so many tokens only END is possible; None: never.
+        sure: after so many tokens one word is nearly certain; None: never.
     """
 
-    def __init__(self, rng, vocabulary, end, scale=1.0, certain=None):
+    def __init__(self, rng, vocabulary, end, scale=1.0, certain=None, sure=None):
         self.secret, self.vocabulary, self.end, self.scale = int(rng.integers(2**31)), vocabulary, end, scale
-        self.certain, self.calls = certain, []
+        self.certain, self.sure, self.calls = certain, sure, []
 
     def log_probs(self, prefix):
         """Compute the log-probabilities (V,) after one prefix."""
@@ -45,6 +46,9 @@ class LanguageModel:
         odds = np.exp(noise.normal(scale=self.scale, size=self.vocabulary - 4))
         chances = np.zeros(self.vocabulary)
         end = 1.0 if len(prefix) - 1 == self.certain else self.end * noise.uniform(0.6, 1.4)
+        if self.sure is not None and len(prefix) > self.sure:
+            odds[odds.argmax()] *= 1e4
+            end /= 1e3
         chances[4:], chances[END] = (1 - end) * odds / odds.sum(), end
         with np.errstate(divide="ignore"):
             return np.log(chances)
@@ -194,6 +198,10 @@ def finished_sentences_are_set_aside(student, rng):
         behind = any((prefixes == END).any() for prefixes in model.calls)
         expect(not behind, required="no prefix with END in it is ever given to step_fn", received="one was")
         expect_sentences(found, search(model, beam_size, alpha, max_length), f"a beam of {beam_size}, alpha {alpha}")
+    for _ in range(2):  # the mean log-probability of an open sentence may still rise
+        model, max_length = LanguageModel(rng, 9, end=0.3, scale=0.2, sure=2), int(rng.integers(11, 15))
+        found, expected = call_search(student, model, 2, 1, max_length), search(model, 2, 1, max_length)
+        expect_sentences(found, expected, "a beam of 2, alpha 1, where words get nearly certain after the first two")
 
 
 @criterion(
@@ -214,6 +222,26 @@ def a_score_is_the_log_probability_over_length_to_the_alpha(student, rng):
         for ids, score in found:
             expect_close(score, total_of(model, ids) / len(ids) ** alpha, what=f"the score of {ids} for alpha {alpha}")
         expect_sentences(found, search(model, beam_size, alpha, max_length), f"the search with alpha {alpha}")
+
+
+@criterion(
+    "beam_search",
+    hints=[
+        "What is the product of two hundred probabilities of a hundredth, for a computer? And np.exp(-900)?",
+        "0, although the sentence is possible. Add log-probabilities, and never turn a total into a probability.",
+        "`candidates = totals[:, None] + step_fn(prefixes)`; impossible are those with `candidates == -np.inf`.",
+    ],
+)
+def long_sentences_are_no_trouble(student, rng):
+    """Sentences of about 200 tokens, far too unlikely for a float to hold their probability, are found and scored."""
+    for beam_size in (1, int(rng.integers(2, 4))):
+        words, max_length = int(rng.integers(200, 230)), int(rng.integers(195, 210))
+        model = LanguageModel(rng, words, end=0.0, scale=0.3)  # about -4.5 for each token
+        found = call_search(student, model, beam_size, 0, max_length)
+        expected = search(model, beam_size, 0, max_length)
+        shortest = min(len(ids) for ids, _ in found)
+        expect(shortest == max_length, required=f"sentences of {max_length} tokens", received=f"one of {shortest}")
+        expect_sentences(found, expected, f"a beam of {beam_size} and {max_length} tokens")
 
 
 @criterion(
@@ -318,6 +346,7 @@ def what_is_open_at_the_end_counts_too(student, rng):
 # --- exercise 2: KeyValueCache ----------------------------------------------------------------------------------------
 
 # Helpers that run beside the learner's class. `drive` works on several caches, and copies what they return at once;
+# `drive_until_it_breaks` ends with the words of a ValueError, so that the criterion can say after which call it came;
 # `drive_with_one_buffer` hands over every position in the same two arrays, as fast programs do.
 DRIVE = """
 def _copied(result):
@@ -331,6 +360,16 @@ def _copied(result):
 def drive(script, count=1):
     caches = [KeyValueCache() for _ in range(count)]
     return [_copied(getattr(caches[which], word)(*arguments)) for which, word, *arguments in script]
+
+
+def drive_until_it_breaks(script):
+    cache, results = KeyValueCache(), []
+    for word, *arguments in script:
+        try:
+            results.append(_copied(getattr(cache, word)(*arguments)))
+        except ValueError as error:
+            return [*results, f"ValueError: {error}"]
+    return results
 
 
 def drive_with_one_buffer(keys, values):
@@ -448,6 +487,9 @@ def several_positions_may_come_at_once(student, rng):
     cuts = sorted(int(cut) for cut in rng.choice(np.arange(2, 11), size=3, replace=False))
     for stop, result in zip([*cuts, 11], drive(student, updates(key, value, cuts)), strict=True):
         expect_cache(result, key[:, :, :stop], value[:, :, :stop], f"after {stop} positions in a few pieces")
+    _, key, value = draw_positions(rng, int(rng.integers(300, 400)))
+    cuts = [int(rng.integers(200, 290))]
+    expect_cache(drive(student, updates(key, value, cuts))[-1], key, value, "after a long text and more of it")
 
 
 @criterion(
@@ -492,24 +534,46 @@ def what_is_remembered_stays(student, rng):
     points=2,
     hints=[
         "After reorder([1, 1, 0]): what should stand in row 0, and what in row 2?",
-        "Row 0 becomes what was row 1, row 2 what was row 0: keys and values alike; later updates go on from there.",
-        "`self.keys = self.keys[rows]`: a list of integers takes rows of the first axis.",
+        "Row 0 becomes what was row 1, row 2 what was row 0: keys and values alike; later updates go on from there. "
+        "The next reorder counts the rows as they are then.",
+        "`self.keys = self.keys[rows]`: a list of integers takes rows of the first axis, as many as the list is long.",
     ],
 )
 def reorder_lets_rows_go_on_from_others(student, rng):
-    """After reorder(rows), row b holds what was row rows[b], also where rows occur twice, vanish, or become more."""
-    for _ in range(3):
-        _, key, value = draw_positions(rng, int(rng.integers(3, 6)))
-        batch = len(key)
-        rows = [int(row) for row in rng.integers(batch, size=batch + int(rng.integers(0, 3)))]
-        rows[0], rows[-1] = batch - 1, batch - 1
-        new_key, new_value = (rng.normal(size=(len(rows), *part.shape[1:])) for part in (key, value))
-        script = [*one_by_one(key, value), [0, "reorder", rows], *one_by_one(new_key, new_value)]
-        results = drive(student, script)[key.shape[2] + 1 :]
-        for t, result in enumerate(results, start=1):
-            keys = np.concatenate([key[rows], new_key[:, :, :t]], axis=2)
-            values = np.concatenate([value[rows], new_value[:, :, :t]], axis=2)
-            expect_cache(result, keys, values, f"after reorder({rows})")
+    """After reorder(rows), row b holds what was row rows[b]; rows may become more or fewer, and be reordered again."""
+    for _ in range(2):
+        batch = int(rng.integers(3, 7))
+        any_rows = [int(row) for row in rng.integers(batch, size=batch + int(rng.integers(0, 3)))]
+        any_rows[0], any_rows[-1] = batch - 1, batch - 1
+        fewer = [int(row) for row in rng.permutation(batch)[: int(rng.integers(1, batch))]]
+        shift = [*range(1, batch), 0]  # twice is not once
+        stories = [[any_rows], [fewer], [list(range(int(rng.integers(1, batch))))], [shift, None, shift]]
+        stories += [[shift, shift], [shift, None, [0] * (batch + 1), None, [batch, 1]]]
+        for story in stories:
+            expect_story(student, rng, batch, story)
+
+
+def expect_story(student, rng, batch, story):
+    """Update and reorder in turn, and compare after each update. The story lists rows; None is one more update."""
+    h, k, e = distinct_sizes(rng, 3, low=2, high=6)
+    key, value, script, expected, told = None, None, [], [], "after the first updates"
+    for rows in [None, None, *story, None, None]:
+        if rows is None:
+            new = rng.normal(size=(batch, h, 1, k)), rng.normal(size=(batch, h, 1, e))
+            key = new[0] if key is None else np.concatenate([key, new[0]], axis=2)
+            value = new[1] if value is None else np.concatenate([value, new[1]], axis=2)
+            script.append(["update", *new])
+            expected.append((len(script), key, value, told))
+        else:
+            script.append(["reorder", rows])
+            key, value, batch = key[rows], value[rows], len(rows)
+            told = f"{told} and reorder({rows})" if "reorder" in told else f"after reorder({rows})"
+    student.define(DRIVE)
+    results = student.drive_until_it_breaks(script)
+    for count, keys, values, words in expected:
+        broken = len(results) < count or isinstance(results[count - 1], str)
+        expect(not broken, required=f"{words}, update takes a position of {len(keys)} rows", received=results[-1])
+        expect_cache(results[count - 1], keys, values, words)
 
 
 # --- exercise 3: sample -----------------------------------------------------------------------------------------------
@@ -608,8 +672,10 @@ def tokens_come_as_often_as_the_softmax_says(student, rng):
 )
 def the_temperature_divides_the_logits(student, rng):
     """With temperature t, tokens are drawn with the probabilities softmax(logits / t)."""
-    for low, high in ((0.3, 0.5), (2.0, 4.0)):
-        logits, temperature = draw_logits(rng), round(float(rng.uniform(low, high)), 2)
+    for low, high in ((0.3, 0.5), (2.0, 4.0), (0.01, 0.05), (30.0, 60.0)):
+        logits, temperature = draw_logits(rng), round(float(rng.uniform(low, high)), 3)
+        if not 0.1 < temperature < 10:
+            logits = logits * temperature  # such that chance still has a say
         chances = softmax(logits / temperature)
         expect_frequencies(student, rng, logits, temperature, None, chances, f"temperature {temperature}")
 
@@ -628,6 +694,9 @@ def temperature_zero_takes_the_likeliest(student, rng):
         logits = rng.normal(size=(int(rng.integers(20, 30)), int(rng.integers(5, 9))))
         tokens = call_sample(student, logits, 0, top_k, seed_from(rng))
         expect_equal(tokens, logits.argmax(axis=1), what="sample(logits, temperature=0, ...)")
+        tokens = call_sample(student, logits * 1e-6, 0, top_k, seed_from(rng))
+        what = "sample(logits, temperature=0, ...) for logits that differ by millionths"
+        expect_equal(tokens, logits.argmax(axis=1), what=what)
 
 
 @criterion(
@@ -636,16 +705,19 @@ def temperature_zero_takes_the_likeliest(student, rng):
     hints=[
         "Which tokens of a row may be drawn with top_k = 3? Are they the same in all rows?",
         "Find the top_k largest logits of each row; the others get the logit -inf before the softmax.",
-        "`least = np.sort(logits, axis=1)[:, -top_k][:, None]`, then `np.where(logits >= least, logits, -np.inf)`.",
+        "`least = np.sort(logits, axis=1)[:, -top_k][:, None]`, then `np.where(logits >= least, logits, -np.inf)`. "
+        "No other number will do: logits may be larger or smaller than any you think of.",
     ],
 )
 def only_the_top_k_of_each_row_are_drawn(student, rng):
-    """Only the top_k largest logits of a row are drawn, with their probabilities scaled up to sum to 1."""
-    for top_k, temperature in ((2, 1.0), (3, 2.0)):
-        logits = draw_logits(rng)
+    """Only the top_k largest logits of a row are drawn, whatever their size; the probabilities sum to 1 again."""
+    far = -1000 * int(rng.integers(10, 15))
+    for top_k, temperature, shift in ((2, 1.0, 0), (3, 2.0, 0), (2, 1.0, far), (3, 2.0, -far)):
+        logits = draw_logits(rng) + shift
         least = np.sort(logits, axis=1)[:, -top_k][:, None]
         chances = softmax(np.where(logits >= least, logits, -np.inf) / temperature)
-        expect_frequencies(student, rng, logits, temperature, top_k, chances, f"top_k {top_k}")
+        words = f"top_k {top_k}, logits around {shift:,}" if shift else f"top_k {top_k}"
+        expect_frequencies(student, rng, logits, temperature, top_k, chances, words)
     many = rng.normal(size=(int(rng.integers(20, 30)), 7))
     tokens = call_sample(student, many, 3.0, 1, seed_from(rng))
     expect_equal(tokens, many.argmax(axis=1), what="sample(logits, 3.0, top_k=1, ...)")
@@ -672,17 +744,45 @@ def a_large_top_k_allows_all(student, rng):
 @criterion(
     "sample",
     hints=[
+        "What is exp(-inf)? And which probability does a token get whose logit is -inf?",
+        "0, by itself: keep the -inf. Whatever replaces it, a large negative number too, may make the token possible.",
+        "Subtract the maximum of each row: it is finite. (The mean is not, and -inf minus -inf is nan.)",
+    ],
+)
+def impossible_tokens_are_never_drawn(student, rng):
+    """A token with the logit -inf is never drawn, at any temperature, also if fewer than top_k tokens are possible."""
+    size = int(rng.integers(7, 10))
+    logits = rng.normal(size=(60, size))
+    for row in logits:
+        row[rng.choice(size, size=size - 3, replace=False)] = -np.inf  # three are possible
+    logits[::2] -= 1000 * int(rng.integers(10, 15))
+    for temperature, top_k in ((1.0, None), (5.0, None), (0, None), (5.0, 2), (5.0, 5), (0.01, 1)):
+        tokens = call_sample(student, logits, temperature, top_k, seed_from(rng))
+        drawn = logits[np.arange(len(tokens)), tokens]
+        wrong = int((drawn == -np.inf).sum())
+        what = f"no token with the logit -inf at temperature {temperature} and with top_k {top_k}"
+        expect(wrong == 0, required=what, received=f"{wrong} of {len(tokens)} tokens")
+
+
+@criterion(
+    "sample",
+    hints=[
         "Where do your random numbers come from?",
-        "All of them from one generator that is made from the seed.",
+        "All of them from one generator that is made from the seed, for all rows.",
         "`rng = np.random.default_rng(seed)`, then `rng.choice(...)`; not `np.random.choice(...)`.",
     ],
 )
 def the_seed_decides(student, rng):
-    """The same seed gives the same tokens again, and another seed gives others."""
+    """The same seed gives the same tokens again; the next seed gives others, and not the same ones a row further."""
     logits, seed = rng.normal(size=(101, 7)), int(rng.integers(2**30))
     first, again, other = (call_sample(student, logits, 1.0, 5, number) for number in (seed, seed, seed + 1))
     expect(np.array_equal(first, again), required="the same tokens from the same seed", received="different ones")
     expect(not np.array_equal(first, other), required="other tokens from another seed", received="the same ones")
+    equal = np.tile(rng.normal(scale=0.3, size=7), (101, 1))
+    first, other = (call_sample(student, equal, 1.0, None, number) for number in (seed, seed + 1))
+    moved = np.array_equal(first[1:], other[:-1]) or np.array_equal(first[:-1], other[1:])
+    required = "new luck from the seed + 1 (one generator for all rows, made from the seed)"
+    expect(not moved, required=required, received="the tokens of the seed, moved by one row")
 
 
 @criterion(
@@ -696,10 +796,15 @@ def the_seed_decides(student, rng):
 def huge_logits_are_no_trouble(student, rng):
     """Logits around 10,000 and around -10,000, in the same batch, give tokens with the right probabilities."""
     logits = draw_logits(rng)
-    far = logits + np.array([[10_000.0], [-10_000.0]]) * float(rng.choice([-1.0, 1.0]))
+    shift = np.array([[10_000.0], [-10_000.0]]) * float(rng.choice([-1.0, 1.0]))
+    far, near = logits + shift, logits / 10 + shift
     expect_frequencies(student, rng, far, 1.0, None, softmax(logits), "logits around 10,000 and -10,000")
-    cold = call_sample(student, rng.permutation(np.tile(far, (5, 1))), 0.001, None, seed_from(rng))
-    expect(len(cold) == 10, required="10 tokens at temperature 0.001", received=f"{len(cold)}")
+    wide = np.stack([rng.permutation(row) for row in rng.uniform(1200, 2400, size=(60, 6)).cumsum(axis=1)])
+    for rows, temperature in ((rng.permutation(np.tile(near, (30, 1))), 0.001), (wide - wide.mean(), 1.0), (wide, 3.0)):
+        tokens = call_sample(student, rows, temperature, None, seed_from(rng))
+        for row, token in zip(rows, tokens, strict=True):  # one of them has all the probability that a float can show
+            shown = f"the logits {np.round(row, 2).tolist()} at temperature {temperature} give token"
+            expect(token == row.argmax(), required=f"{shown} {row.argmax()}", received=f"{token}")
 
 
 # --- exercises 4 and 5: n-grams and BLEU ------------------------------------------------------------------------------
@@ -728,6 +833,21 @@ def counts_of(hypothesis, reference, n):
             left.remove(gram)
             matches += 1
     return matches, len(grams(hypothesis))
+
+
+def alike_but_different(rng, count):
+    """Draw a hypothesis and a reference that differ in capital letters and punctuation marks only."""
+    words = draw_words(rng, count)
+    hypothesis, reference = list(words), list(words)
+    places = [int(place) for place in rng.choice(6, size=4, replace=False)]
+    for number, (place, side) in enumerate(zip(places, (hypothesis, reference) * 2, strict=True)):
+        side[place] = words[place].capitalize() if number < 2 else words[place] + str(rng.choice([*".,!?"]))
+    return " ".join(hypothesis), " ".join(reference)
+
+
+def widen(rng, lines):
+    """Put tabs and several spaces between the tokens, and spaces at both ends."""
+    return [f" {line} ".replace(" ", str(rng.choice(["  ", "\t", " \t "]))) for line in lines]
 
 
 def precisions_of(hypotheses, references, max_n):
@@ -810,11 +930,11 @@ def there_is_one_share_for_each_n(student, rng):
     hints=[
         "By what do you divide: by the number of words of the hypothesis, or of the reference?",
         "Precision asks: of what was *written*, how much is right? Divide by the n-grams of the hypothesis.",
-        "p_1 = (words of the hypothesis that occur in the reference) / (words of the hypothesis).",
+        "p_1 = (words of the hypothesis that occur in the reference) / (words of the hypothesis). Change no word.",
     ],
 )
 def p_1_is_the_share_of_right_words(student, rng):
-    """p_1 is the share of the hypothesis's words that occur in the reference, in whatever order."""
+    """p_1 is the share of the hypothesis's words that the reference has, in any order; May is not may, nor six six!"""
     words = draw_words(rng, 15)
     right, wrong = words[:7], words[7:10]
     for missing in (words[10 : 10 + int(rng.integers(1, 3))], words[10 : 14 + int(rng.integers(0, 2))]):
@@ -822,6 +942,9 @@ def p_1_is_the_share_of_right_words(student, rng):
         reference = " ".join(str(word) for word in rng.permutation(right + missing))
         shares = call_precisions(student, [hypothesis], [reference], 1)
         expect_close(shares[0], 0.7, what=f"p_1 of {hypothesis!r} with the reference {reference!r}")
+    hypothesis, reference = alike_but_different(rng, 8)
+    shares = call_precisions(student, [hypothesis], [reference], 1)
+    expect_close(shares[0], 0.5, what=f"p_1 of {hypothesis!r} with the reference {reference!r}")
 
 
 @criterion(
@@ -830,7 +953,8 @@ def p_1_is_the_share_of_right_words(student, rng):
     hints=[
         "How many runs of 3 tokens are there in a sentence of 5 tokens? Where does the last one begin?",
         "m - n + 1: here three, beginning at 0, 1 and 2. Is the last one among yours?",
-        "`[tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1)]`",
+        "`[tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1)]`; glued together, the runs "
+        "*ab c* and *a bc* could not be told apart.",
     ],
 )
 def runs_of_n_tokens_are_compared(student, rng):
@@ -844,6 +968,9 @@ def runs_of_n_tokens_are_compared(student, rng):
         place = int(rng.integers(1, len(words) - 2))
         turned = [*words[:place], words[place + 1], words[place], *words[place + 2 :]]
         expect_precisions(student, [" ".join(turned)], [" ".join(words)], 4, "a sentence with two neighbours exchanged")
+        one, two, three = draw_words(rng, 3)
+        hypothesis, reference = (" ".join([*pair, *words[:4]]) for pair in ((one + two, three), (one, two + three)))
+        expect_precisions(student, [hypothesis], [reference], 4, f"{hypothesis!r} with the reference {reference!r}")
 
 
 @criterion(
@@ -903,18 +1030,22 @@ def each_hypothesis_has_its_own_reference(student, rng):
     "ngram_precisions",
     hints=[
         "How many 4-grams has a sentence of two tokens? And an empty one?",
-        "None. `range(len(tokens) - n + 1)` is then empty. If the whole corpus has none, p_n is 0.",
+        "None. `range(len(tokens) - n + 1)` is then empty. If the whole corpus has none, p_n is 0. Skip no sentence: "
+        "the n-grams of a hypothesis count, also if its reference has none.",
         "`matches / total if total else 0.0`",
     ],
 )
 def short_and_empty_sentences_are_welcome(student, rng):
-    """A sentence without n-grams of some length adds nothing to them; where no hypothesis has any, p_n is 0."""
+    """A hypothesis without n-grams adds none, one with a short or empty reference its own; without any, p_n is 0."""
     words = draw_words(rng, 8)
     long = " ".join(words[:6])
     cases = [([words[0], "", long], [" ".join(words[:2]), words[3], long]), (["", words[1]], [words[0], words[1]])]
     cases.append(([" ".join(words[:2])], [" ".join(words[:3])]))
+    middle = " ".join(words[: int(rng.integers(4, 6))])
+    cases += [([middle, long], [words[0], long]), ([middle, long], ["", long]), ([middle], [""])]
     for hypotheses, references in cases:
-        expect_precisions(student, hypotheses, references, 4, f"{hypotheses}")
+        what = f"{hypotheses} with the references {references}"
+        expect_precisions(student, hypotheses, references, 4, what)
 
 
 @criterion(
@@ -928,11 +1059,7 @@ def any_white_space_separates_tokens(student, rng):
     """Several spaces, tabs and spaces at the ends separate tokens like a single space; the lists stay unchanged."""
     hypotheses, references = draw_corpus(rng, sentences=3)
     expected = precisions_of(hypotheses, references, 3)
-    wide = [
-        [f" {line} ".replace(" ", str(rng.choice(["  ", "\t", " \t "]))) for line in group]
-        for group in (hypotheses, references)
-    ]
-    shares = call_precisions(student, *wide, 3)
+    shares = call_precisions(student, widen(rng, hypotheses), widen(rng, references), 3)
     expect_unchanged(student)
     expect_close(shares, np.array(expected), what="ngram_precisions with wide gaps between the tokens")
 
@@ -967,7 +1094,7 @@ def equal_in_length(rng, hypotheses, references):
     ],
 )
 def equal_sentences_score_100(student, rng):
-    """BLEU is 100 where every hypothesis equals its reference."""
+    """BLEU is 100 where every hypothesis equals its reference, if one of them at least has four tokens or more."""
     _, references = draw_corpus(rng, sentences=int(rng.integers(1, 5)))
     expect_close(student.corpus_bleu(references, references), 100.0, what="corpus_bleu(references, references)")
 
@@ -1023,21 +1150,44 @@ def who_writes_too_much_gets_no_reward(student, rng):
     points=2,
     hints=[
         "Do you compute something for each sentence and take a mean?",
-        "Counts and lengths are added up over all sentences; only then come fractions, logarithms and the penalty.",
+        "Counts and lengths are added up over all sentences, empty ones and their references too; only then come "
+        "fractions, logarithms and the penalty.",
         "`written = sum(len(hypothesis.split()) for hypothesis in hypotheses)`, and `wanted` from the references.",
     ],
 )
 def the_corpus_counts_as_one(student, rng):
-    """Lengths and precisions are those of the whole corpus: a short hypothesis is made good by a long one."""
+    """Lengths and precisions are those of the whole corpus: long hypotheses make up for short and for empty ones."""
     words = draw_words(rng, 40)
     long, short = words[:14], words[14 : 14 + int(rng.integers(6, 9))]
     extra = words[25 : 25 + int(rng.integers(2, 5))]
     corpora = [
         ([" ".join(long[:9]), " ".join(short + extra)], [" ".join(long), " ".join(short)]),
         ([" ".join(short[:2]), " ".join(long)], [" ".join(short[:3]), " ".join(long[:-1])]),
+        (["", " ".join(long)], [" ".join(short), " ".join(long)]),
+        ([" ".join(long), " ".join(extra)], [" ".join(long[:-1]), ""]),
     ]
     for hypotheses, references in corpora:
-        expect_bleu(student, hypotheses, references, "a corpus of a short hypothesis and a long one")
+        numbers = [len(line.split()) for line in hypotheses]
+        expect_bleu(student, hypotheses, references, f"a corpus whose hypotheses have {numbers} tokens")
+
+
+@criterion(
+    "corpus_bleu",
+    hints=[
+        "What is a token in your lengths: the same as in your precisions?",
+        "What stands between white space of any kind, unchanged. `split(' ')` finds empty words between two spaces.",
+        "`len(sentence.split())`, and no `lower()`: May and may are two different tokens.",
+    ],
+)
+def tokens_are_taken_as_they_are(student, rng):
+    """Tokens are what stands between white space of any kind, in capital and small letters, with or without a comma."""
+    hypotheses, references = draw_corpus(rng, dropped=0.25, doubled=0.0)
+    for wide in (widen(rng, hypotheses), references), (hypotheses, widen(rng, references)):
+        expect_bleu(student, *wide, "a corpus with wide gaps between its tokens")
+    for _ in range(2):
+        pairs = [alike_but_different(rng, int(rng.integers(12, 17))) for _ in range(2)]
+        hypotheses, references = ([pair[side] for pair in pairs] for side in (0, 1))
+        expect_bleu(student, hypotheses, references, f"{hypotheses} with the references {references}")
 
 
 @criterion(

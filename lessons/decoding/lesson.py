@@ -33,9 +33,10 @@
 # **If you are stuck, go on.** All later cells use the tested versions from the package: `plain.beam_search`,
 # `plain.sample` and so on.
 #
-# **Letters.** `B` rows of a batch, `H` heads, `K` width of a query or key in one head, `E` width of a value, `T` tokens
-# written so far, `D` width of the model, `V` tokens in the vocabulary, and new: `P` beginnings of sentences
-# (*prefixes*) that a search works on at the same time, each of `L` tokens.
+# **Letters.** `B` rows of a batch, `H` heads, `K` width of a query or key in one head, `E` width of a value, `T`
+# tokens written so far (in the probability and the score of a sentence: all its tokens after START, END included), `D`
+# width of the model, `V` tokens in the vocabulary, and new: `P` beginnings of sentences (*prefixes*) that a search
+# works on at the same time, each of `L` tokens.
 
 # %% tags=["nbval-ignore-output"]
 import numpy as np
@@ -170,7 +171,7 @@ while written[-1] != 3:
 #
 # $$
 # \text{score}(y) = \frac{\log p(y \mid x)}{T^{\alpha}}
-# \qquad T = \text{number of tokens after START, END included}
+# \qquad \text{here } T = \text{number of tokens after START, END included}
 # $$
 #
 # With $\alpha = 0$ it is the log-probability itself, with $\alpha = 1$ the mean log-probability of a token.
@@ -352,7 +353,8 @@ plots.learning_curves(
 #
 # Your `greedy_decode` handed the model everything that had been written, and took one row of logits from the result.
 # To write token number $T$, the decoder computed queries, keys, values and attention for all $T$ positions, of which
-# $T - 1$ had been computed in the step before, and the step before that.
+# $T - 1$ had been computed in the step before already, $T - 2$ also in the one before that, and so on. (From here on,
+# $T$ counts the tokens written so far.)
 #
 # > **Think first.** Is it the same each time? Could the keys and values of position 3 change when a tenth token is
 # > appended?
@@ -446,7 +448,7 @@ class KeyValueCache:
         ### END SOLUTION
 
     def reorder(self, rows):
-        """Let row b of the batch go on from what was row rows[b].
+        """Let row b of the batch go on from what was row rows[b]; it is only called after an update.
 
         Args:
             rows: list of integers, each from 0 to B-1. A row may occur several times or not at all, and there may be
@@ -591,7 +593,8 @@ plots.token_distributions(
 # $V - 1$. The probabilities must sum to 1. Use one generator for all rows, so that each row has luck of its own.
 #
 # Beware of large logits: subtract the maximum of each row first, as in every softmax. For the $k$ largest entries of
-# each row, `np.sort(logits, axis=1)` sorts the rows, smallest first. (No two logits of a row will be equal.)
+# each row, `np.sort(logits, axis=1)` sorts the rows, smallest first. A logit of $-\infty$ means that the token is
+# impossible; no row is without a possible one. (No two finite logits of a row will be equal.)
 
 
 # %% exercise="sample" forbid=["llmcourse.decoding.plain.sample", "llmcourse.decoding.plain.distribution", "llmcourse.decoding.sample", "llmcourse.decoding.sample_decode", "keras.random.categorical", "tensorflow.random.categorical"]
@@ -599,7 +602,8 @@ def sample(logits, temperature, top_k, seed):
     """Draw one token for each row of logits.
 
     Args:
-        logits: float array (B, V); it stays as it is.
+        logits: float array (B, V); it stays as it is. A logit may be -inf, which means impossible; at least one of each
+            row is finite.
         temperature: number, 0 or more; the logits are divided by it, and 0 means: take the largest one.
         top_k: integer, at least 1: only the top_k largest logits of each row may be drawn (all, if V is not larger);
             None means all.
@@ -703,7 +707,8 @@ plots.ngram_matches(hypothesis, reference)
 #
 # `collections.Counter(items)` counts equal items. `c["x"]` is the count of "x", and 0 if there is none; `c & d` is a
 # Counter with the smaller count of each item; `c.total()` is the sum of all counts. Items can be tuples of words, such
-# as `tuple(tokens[0:3])`. Split sentences with `sentence.split()`, at any white space.
+# as `tuple(tokens[0:3])`. Split sentences with `sentence.split()`, at any white space, and change nothing in the
+# tokens: *May* and *may* are two different ones, and so are *six* and *six!*.
 
 
 # %% exercise="ngram_precisions" forbid=["llmcourse.decoding.plain.ngram_precisions", "llmcourse.decoding.plain.ngrams", "sacrebleu.corpus_bleu", "sacrebleu.sentence_bleu", "sacrebleu.metrics.BLEU", "sacrebleu.metrics.helpers.extract_all_word_ngrams", "sacrebleu.metrics.helpers.extract_word_ngrams", "nltk.translate.bleu_score.modified_precision", "nltk.translate.bleu_score.corpus_bleu"]
@@ -755,9 +760,9 @@ check("ngram_precisions")
 # **BLEU** (bilingual evaluation understudy) puts four precisions into one number, by their **geometric mean**
 # $(p_1\, p_2\, p_3\, p_4)^{1/4}$. The geometric mean is strict: if one of the four is 0, it is 0.
 #
-# Precision alone can be cheated. The hypothesis "half past six" has $p_1 = p_2 = p_3 = 1$, because it dares to say
-# hardly anything. So whoever writes too little pays the **brevity penalty**. With $c$ the number of tokens in *all*
-# hypotheses and $r$ the number in *all* references:
+# Precision alone can be cheated. The hypothesis "at half past six" has $p_1 = p_2 = p_3 = p_4 = 1$, because it dares
+# to say hardly anything. So whoever writes too little pays the **brevity penalty**. With $c$ the number of tokens in
+# *all* hypotheses and $r$ the number in *all* references:
 #
 # $$
 # \text{BP} = \begin{cases} 1 & c \ge r \\ e^{\,1 - r/c} & c < r \end{cases}
@@ -847,11 +852,12 @@ print("sentence by sentence:", [round(score) for score in each])
 print(f"mean of the sentences: {np.mean(each):.1f}   BLEU of the corpus: {ours:.1f}")
 
 # %% [markdown]
-# Two of the six sentences have no 4-gram right and score 0, although "many thanks" is a fine translation;
-# a perfect one scores 100, however short. The mean of such numbers depends on luck with single words. The corpus score
-# adds up the *counts* first: sentences without a 4-gram just contribute nothing to it, and long sentences weigh more
-# than short ones. That is how the score was meant, and how all published numbers are made. For single sentences, one
-# replaces the zeros by something small (*smoothing*), but a BLEU of one sentence means little in any case.
+# Two of the six sentences have no 4-gram right and score 0, although "many thanks" is a fine translation. A perfect
+# translation scores 100 if it has at least four tokens, and 0 if it has fewer, since there is no 4-gram to be right.
+# The mean of such numbers depends on luck with single words. The corpus score adds up the *counts* first: a sentence
+# without a 4-gram just adds nothing to $p_4$, and long sentences weigh more than short ones. That is how the score was
+# meant, and how all published numbers are made. For single sentences, one replaces the zeros by something small
+# (*smoothing*), but a BLEU of one sentence means little in any case.
 
 # %% [markdown]
 # ## 8. What the scores do not see
@@ -919,7 +925,8 @@ for tokenizer in ("none", "13a", "intl", "char"):
 #   tokens already, as in our exercise.
 # - `13a` and `intl` cut off punctuation, each by rules of its own. `13a` is the standard for European languages.
 # - `char` takes each character as a token. For Chinese, which writes no spaces, there is `zh`, which does this for
-#   Chinese characters only. A Chinese sentence cut at white space is *one* token, and its BLEU is 0 or 100.
+#   Chinese characters only. A Chinese sentence cut at white space is *one* token without a single 2-gram, and its BLEU
+#   is 0, even for a perfect translation.
 #
 # None of these numbers is wrong, but they must not be compared with each other. For years papers did just that: each
 # group cut, lower-cased and cleaned in its own way, and differences of up to 1.8 points, often larger than the progress

@@ -149,6 +149,21 @@ mutants(
             RESULT,
             "finished = list({len(ids): (ids, score) for ids, score in finished}.values())\n    " + RESULT,
         ),
+        (
+            "stops as if the open ones ended now",
+            "if len(prefixes) == 0:",
+            "if len(prefixes) == 0 or (\n"
+            "            len(finished) >= beam_size\n"
+            "            and totals.max() / length**alpha <= sorted(pair[1] for pair in finished)[-beam_size]\n"
+            "        ):",
+        ),
+        (
+            "stops when the best open one cannot beat the best finished one",
+            "if len(prefixes) == 0:",
+            "if len(prefixes) == 0 or (\n"
+            "            finished and totals.max() / max_length**alpha <= max(pair[1] for pair in finished)\n"
+            "        ):",
+        ),
     ],
 )
 mutants(
@@ -171,6 +186,37 @@ mutants(
             "candidates[rows, tokens]\n        closed",
             "candidates[rows, tokens] / length**alpha\n        closed",
         ),
+    ],
+)
+mutants(
+    "beam_search",
+    BEAM,
+    "long_sentences_are_no_trouble",
+    [
+        (
+            "multiplies probabilities, and takes the logarithm at the end",
+            "np.zeros(1)",
+            "np.ones(1)",
+            "totals[:, None] + step_fn(prefixes)",
+            "totals[:, None] * np.exp(step_fn(prefixes))",
+            "np.isfinite(candidates[rows, tokens])",
+            "candidates[rows, tokens] > 0",
+            "float(total / length**alpha)",
+            "float(np.log(total) / length**alpha)",
+        ),
+        (
+            "takes for impossible what a float cannot tell from 0",
+            "np.isfinite(candidates[rows, tokens])",
+            "np.exp(candidates[rows, tokens]) > 0",
+        ),
+        (
+            "takes the logarithm of a tiny number in place of 0",
+            "totals[:, None] + step_fn(prefixes)",
+            "np.log(np.exp(totals[:, None] + step_fn(prefixes)) + 1e-300)",
+            "np.isfinite(candidates[rows, tokens])",
+            "np.isfinite(step_fn(prefixes)[rows, tokens])",
+        ),
+        ("takes -500 for minus infinity", "np.isfinite(candidates[rows, tokens])", "candidates[rows, tokens] > -500"),
     ],
 )
 mutants(
@@ -369,6 +415,27 @@ mutants(
             VALUES.replace("value]", "value[:, :, :1]]"),
         ),
         ("forgets the beginning when more comes", "if self.keys is None:", "if self.keys is None or key.shape[2] > 1:"),
+        (
+            "room for 64 positions",
+            CACHE,
+            """
+class KeyValueCache:
+    def __init__(self):
+        self.keys = None
+
+    def update(self, key, value):
+        if self.keys is None:
+            self.keys, self.values = (np.zeros((*x.shape[:2], 64, x.shape[3])) for x in (key, value))
+            self.length = 0
+        here = slice(self.length, self.length + key.shape[2])
+        self.keys[:, :, here], self.values[:, :, here] = key, value
+        self.length = here.stop
+        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+
+    def reorder(self, rows):
+        self.keys, self.values = self.keys[rows], self.values[rows]
+""",
+        ),
     ],
 )
 mutants(
@@ -474,6 +541,73 @@ mutants(
             "            self.keys[b], self.values[b] = self.keys[row], self.values[row]",
         ),
         ("begins anew", ORDER, "self.keys = self.values = None"),
+        (
+            "takes the first rows in their order for all rows",
+            ORDER,
+            "if list(rows) == list(range(len(rows))):\n            return\n        " + ORDER,
+        ),
+        (
+            "writes fewer rows over the first ones and keeps the others",
+            ORDER,
+            "n = len(rows)\n"
+            "        if n <= len(self.keys):\n"
+            "            self.keys[:n], self.values[:n] = self.keys[rows], self.values[rows]\n"
+            "        else:\n"
+            f"            {ORDER}",
+        ),
+        (
+            "fills up with the last rows where there are fewer",
+            ORDER,
+            "rows = list(rows) + list(range(len(rows), len(self.keys)))\n        " + ORDER,
+        ),
+        (
+            "the second reorder starts from the first order",
+            CACHE,
+            """
+class KeyValueCache:
+    def __init__(self):
+        self.keys, self.values, self.before = [], [], None
+
+    def update(self, key, value):
+        self.keys.append(np.array(key))
+        self.values.append(np.array(value))
+        return np.concatenate(self.keys, axis=2), np.concatenate(self.values, axis=2)
+
+    def reorder(self, rows):
+        if self.before is None:
+            self.before = list(self.keys), list(self.values)
+        count = len(self.before[0])
+        self.keys[:count] = [key[rows] for key in self.before[0]]
+        self.values[:count] = [value[rows] for value in self.before[1]]
+""",
+        ),
+        (
+            "reorders at the next update, and knows the last order only",
+            CACHE,
+            """
+class KeyValueCache:
+    def __init__(self):
+        self.keys = self.values = self.rows = None
+
+    def update(self, key, value):
+        if self.keys is None:
+            self.keys, self.values = np.array(key), np.array(value)
+        else:
+            rows = slice(None) if self.rows is None else self.rows
+            self.keys = np.concatenate([self.keys[rows], key], axis=2)
+            self.values = np.concatenate([self.values[rows], value], axis=2)
+            self.rows = None
+        return self.keys, self.values
+
+    def reorder(self, rows):
+        self.rows = rows
+""",
+        ),
+        (
+            "reorders once only",
+            ORDER,
+            f"if not getattr(self, 'done', False):\n            {ORDER}\n        self.done = True",
+        ),
     ],
 )
 
@@ -577,6 +711,8 @@ mutants(
         ("rounds the temperature up", "shifted / temperature", "shifted / np.ceil(temperature)"),
         ("never colder than 1", "shifted / temperature", "shifted / max(temperature, 1.0)"),
         ("never hotter than 1", "shifted / temperature", "shifted / min(temperature, 1.0)"),
+        ("never colder than a tenth", "shifted / temperature", "shifted / max(temperature, 0.1)"),
+        ("never hotter than 10", "shifted / temperature", "shifted / min(temperature, 10.0)"),
     ],
 )
 mutants(
@@ -588,6 +724,7 @@ mutants(
         ("0 means 1", COLD, "    temperature = temperature or 1.0\n"),
         ("takes the least likely", "logits.argmax(axis=1)", "logits.argmin(axis=1)"),
         ("a little warm", COLD, "    temperature = max(temperature, 0.2)\n"),
+        ("hardly warm", COLD, "    temperature = max(temperature, 0.001)\n"),
         ("the best column", "logits.argmax(axis=1)", "np.full(len(logits), logits.sum(axis=0).argmax())"),
         ("the largest logit itself", "logits.argmax(axis=1)", "logits.max(axis=1)"),
     ],
@@ -629,6 +766,18 @@ mutants(
             "    places = (-logits).argsort(axis=1).argsort(axis=1)[np.arange(len(tokens)), tokens]\n"
             "    return np.where(places < top_k, tokens, logits.argmax(axis=1))",
         ),
+        *(
+            (
+                f"{number} in place of minus infinity",
+                SHIFTED,
+                "shifted = logits",
+                "shifted, -np.inf)",
+                f"shifted, {number})",
+                ODDS,
+                "odds = np.exp((shifted - shifted.max(axis=1, keepdims=True)) / temperature)",
+            )
+            for number in ("-100.0", "-1e4")
+        ),
     ],
 )
 mutants(
@@ -662,6 +811,32 @@ mutants(
 mutants(
     "sample",
     SAMPLE,
+    "impossible_tokens_are_never_drawn",
+    [
+        ("subtracts the mean", "logits.max(axis=1", "logits.mean(axis=1"),
+        ("nothing is below -10", ODDS, ODDS.replace("shifted", "np.maximum(shifted, -10)")),
+        ("0 in place of minus infinity", SHIFTED, "logits = np.nan_to_num(logits, neginf=0.0)\n    " + SHIFTED),
+        (
+            "-10,000 in place of minus infinity",
+            SHIFTED,
+            "logits = np.nan_to_num(logits, neginf=-1e4)\n    " + SHIFTED,
+        ),
+        (
+            "fills the top k up with impossible ones",
+            "np.where(shifted >= least, shifted, -np.inf)",
+            "np.where(shifted >= least, np.maximum(shifted, -5), -np.inf)",
+        ),
+        (
+            "adds a little to every probability",
+            "probabilities = odds / odds.sum(axis=1, keepdims=True)",
+            "odds += 0.02 * (shifted >= (least if top_k and top_k < logits.shape[1] else -np.inf))\n"
+            "    probabilities = odds / odds.sum(axis=1, keepdims=True)",
+        ),
+    ],
+)
+mutants(
+    "sample",
+    SAMPLE,
     "the_seed_decides",
     [
         ("forgets the seed", "default_rng(seed)", "default_rng()"),
@@ -669,6 +844,15 @@ mutants(
         ("the global generator", "rng.choice(", "np.random.choice("),
         ("a seed from the clock", "default_rng(seed)", "default_rng(__import__('time').perf_counter_ns())"),
         ("a seed from the logits", "default_rng(seed)", "default_rng(int(abs(logits.sum()) * 1000))"),
+        *(
+            (
+                f"the seed {sign} b for row b: the luck of one row is that of the next for another seed",
+                DRAW,
+                f"return np.array([np.random.default_rng(seed {sign} b).choice(len(row), p=row) "
+                "for b, row in enumerate(probabilities)])",
+            )
+            for sign in "+-"
+        ),
     ],
 )
 mutants(
@@ -692,6 +876,14 @@ mutants(
             SHIFTED,
             "logits = np.float16(logits)\n    shifted = np.float64(logits) - logits.max(axis=1, keepdims=True)",
         ),
+        (
+            "the mean of each row subtracted, and clipped",
+            SHIFTED,
+            "shifted = logits - logits.mean(axis=1, keepdims=True)",
+            ODDS,
+            "odds = np.exp(np.clip(shifted / temperature, -500, 500))",
+        ),
+        ("never colder than a tenth", COLD, f"{COLD}    temperature = max(temperature, 0.1)\n"),
     ],
 )
 
@@ -771,6 +963,8 @@ mutants(
         ),
         ("the share of wrong words", MATCH, "matches += (found - wanted).total()"),
         ("adds one to everything", SHARE, "precisions.append((matches + 1) / (total + 1))"),
+        ("small letters only", "sentence.split()", "sentence.lower().split()"),
+        ("cuts off punctuation", "sentence.split()", "[word.rstrip('.,!?') for word in sentence.split()]"),
     ],
 )
 mutants(
@@ -791,6 +985,7 @@ mutants(
             "for start in range(len(tokens) - n + 1))",
             "for start in range(len(tokens) - n + 1)) + (ngrams(sentence, n - 1) if n > 1 else Counter())",
         ),
+        ("glues the tokens together", "tuple(tokens[start : start + n])", "''.join(tokens[start : start + n])"),
     ],
 )
 mutants(
@@ -884,6 +1079,16 @@ mutants(
             "skips sentences with fewer than max_n tokens",
             PAIR,
             f"if len(hypothesis.split()) < max_n:\n                continue\n            {PAIR}",
+        ),
+        (
+            "skips sentences with a short reference",
+            PAIR,
+            f"{PAIR}\n            if not wanted:\n                continue",
+        ),
+        (
+            "skips sentences with an empty reference",
+            PAIR,
+            f"if not hypothesis or not reference:\n                continue\n            {PAIR}",
         ),
     ],
 )
@@ -1061,6 +1266,46 @@ mutants(
             "all sentences as one text",
             PRECISIONS,
             PRECISIONS.replace("hypotheses, references", "[' '.join(hypotheses)], [' '.join(references)]"),
+        ),
+        (
+            "leaves out the references of empty hypotheses",
+            "for reference in references)",
+            "for one, reference in zip(hypotheses, references) if one.strip())",
+        ),
+        (
+            "leaves out the hypotheses with empty references",
+            PRECISIONS,
+            "hypotheses = [one for one, other in zip(hypotheses, references) if other]\n"
+            "    references = [other for other in references if other]\n    " + PRECISIONS,
+        ),
+    ],
+)
+mutants(
+    "corpus_bleu",
+    BLEU,
+    "tokens_are_taken_as_they_are",
+    [
+        ("splits hypotheses at single spaces", "hypothesis.split()", "hypothesis.split(' ')"),
+        ("splits references at single spaces", "reference.split()", "reference.split(' ')"),
+        (
+            "counts spaces",
+            "len(hypothesis.split())",
+            "hypothesis.count(' ') + 1",
+            "len(reference.split())",
+            "reference.count(' ') + 1",
+        ),
+        (
+            "small letters only",
+            PRECISIONS,
+            "hypotheses, references = [one.lower() for one in hypotheses], [one.lower() for one in references]\n    "
+            + PRECISIONS,
+        ),
+        (
+            "cuts off punctuation",
+            PRECISIONS,
+            "import re\n"
+            "    hypotheses, references = ([re.sub('[^ \\t\\\\w]', '', one) for one in group] "
+            "for group in (hypotheses, references))\n    " + PRECISIONS,
         ),
     ],
 )

@@ -1,7 +1,8 @@
 """Decoding and its score in plain NumPy, each idea as one short function.
 
 The lesson `decoding` writes them one by one. `llmcourse.decoding` itself decodes batches of sentences with a
-`Transformer`, and reports are made with sacrebleu; the tests hold these functions against both.
+`Transformer`, and reports are made with sacrebleu. The tests hold the scores here against sacrebleu's, and the search,
+with a beam that is wide enough for all, against a list of all sentences.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llmcourse.decoding.search import END, START
+from llmcourse.data.token_ids import END, START
 
 StepFunction = Callable[[np.ndarray], np.ndarray]
 OnStep = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
@@ -24,6 +25,9 @@ def beam_search(
 
     Greedy search can be lured away by one likely token; a beam keeps the runners-up until more is known. The search
     stops as soon as no open prefix can still end among the best.
+
+    A finished sentence leaves its place to another beginning: each step keeps `beam_size` open or newly finished ones.
+    In `llmcourse.decoding.beam_search` it keeps its place, so the two may return different sentences.
 
     Args:
         step_fn: function of prefixes, integers (P, L) that begin with START, that returns the log-probabilities (P, V)
@@ -129,7 +133,7 @@ def sample(logits: np.ndarray, temperature: float, top_k: int | None, seed: int)
     The most likely text is often dull; drawing gives variety, and temperature and top_k keep it from going astray.
 
     Args:
-        logits: float array (B, V).
+        logits: float array (B, V); -inf means impossible, and at least one of each row is finite.
         temperature: float, 0 or more: the logits are divided by it; 0 always takes the most likely token.
         top_k: int, only this many of the most likely tokens of a row may be drawn; None for all.
         seed: int, equal seeds give equal tokens.

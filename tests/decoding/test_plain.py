@@ -126,6 +126,13 @@ def test_the_seed_decides_the_sample_and_temperature_zero_is_greedy():
     assert (plain.sample(logits * 1e6, 0.01, None, 1) == logits.argmax(axis=1)).all()
 
 
+@pytest.mark.parametrize(("temperature", "top_k"), [(0, None), (0.01, None), (3.0, None), (3.0, 2), (3.0, 4)])
+def test_a_token_with_the_logit_minus_infinity_is_never_drawn(temperature, top_k):
+    logits = np.tile([-np.inf, 0.2, -np.inf, 0.1, -np.inf], (101, 1))
+    drawn = plain.sample(logits, temperature, top_k, seed=3)
+    assert set(drawn.tolist()) == ({1, 3} if temperature > 1 else {1})
+
+
 @pytest.mark.parametrize("settings", [(-1.0, None), (float("nan"), None), (1.0, 0)])
 def test_sample_refuses_impossible_settings(settings):
     with pytest.raises(ValueError, match=r"temperature must be 0 or more.*Received"):
