@@ -22,7 +22,7 @@ from pathlib import Path
 
 from llmcourse.checking.criteria import load_mutants
 from llmcourse.checking.lessons import Lesson, load_lesson
-from llmcourse.classroom.release import write_course
+from llmcourse.classroom.authoring.release import write_course
 from llmcourse.runtime import available_cores
 
 COMMANDS = Path(sys.executable).parent

@@ -12,7 +12,7 @@ import llmcourse
 NAMES = [
     module.name
     for module in pkgutil.walk_packages(llmcourse.__path__, "llmcourse.")
-    if module.name != "llmcourse.classroom.worker"  # started, never imported
+    if module.name != "llmcourse.classroom.sandbox.worker"  # started, never imported
 ]
 
 

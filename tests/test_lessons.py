@@ -8,7 +8,7 @@ import pytest
 from llmcourse.checking.lessons import load_lesson
 from llmcourse.checking.run import PUBLIC_SEED
 from llmcourse.checking.syllabus import load_syllabus
-from llmcourse.classroom.answers import Answer, AnswerChecker, caught, known_answers
+from llmcourse.classroom.authoring.answers import Answer, AnswerChecker, caught, known_answers
 
 LESSONS = [entry.id for entry in load_syllabus()]
 ANSWERS = [(name, answer) for name in LESSONS for answer in known_answers(load_lesson(name))]

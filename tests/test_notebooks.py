@@ -7,9 +7,9 @@ import pytest
 
 from llmcourse.checking.lessons import load_lesson
 from llmcourse.checking.syllabus import load_syllabus
-from llmcourse.classroom import notebooks
-from llmcourse.classroom.execute import private_traces, run_notebook
-from llmcourse.classroom.notebooks import notebook_name
+from llmcourse.classroom.authoring import notebooks
+from llmcourse.classroom.authoring.execute import private_traces, run_notebook
+from llmcourse.classroom.authoring.notebooks import notebook_name
 
 ENTRIES = load_syllabus()
 LESSONS = [pytest.param(entry, id=entry.id) for entry in ENTRIES]

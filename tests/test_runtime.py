@@ -23,8 +23,8 @@ def run(code, **environment):
 
 def test_importing_the_package_imports_neither_keras_nor_tensorflow():
     out, _ = run(
-        "import sys, llmcourse, llmcourse.checking, llmcourse.classroom.results\n"
-        "import llmcourse.cli, llmcourse.data, llmcourse.models, llmcourse.plots\n"
+        "import sys, llmcourse, llmcourse.checking, llmcourse.classroom.grading.results\n"
+        "import llmcourse.commands.app, llmcourse.data, llmcourse.models, llmcourse.plots\n"
         "heavy = ('keras', 'tensorflow', 'sklearn', 'pandas', 'matplotlib.pyplot')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

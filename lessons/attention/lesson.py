@@ -51,7 +51,7 @@ import keras
 from keras import ops
 
 from llmcourse import layers
-from llmcourse.layers import steps
+from llmcourse import steps
 
 # %% [markdown]
 # ## 1. A dictionary that answers with a mixture
@@ -174,7 +174,7 @@ print("float32 array / np.sqrt(8) is", (x / np.sqrt(8)).dtype, " but / math.sqrt
 # Two lines are enough. Do not forget `keepdims=True`.
 
 
-# %% exercise="softmax" forbid=["llmcourse.layers.steps.softmax", "llmcourse.layers.attention_weights", "keras.ops.softmax", "keras.ops.log_softmax", "keras.activations.softmax", "keras.activations.log_softmax", "keras.layers.Softmax", "scipy.special.softmax", "scipy.special.log_softmax", "tensorflow.nn.softmax", "tensorflow.nn.log_softmax"]
+# %% exercise="softmax" forbid=["llmcourse.steps.attention.softmax", "llmcourse.layers.attention_weights", "keras.ops.softmax", "keras.ops.log_softmax", "keras.activations.softmax", "keras.activations.log_softmax", "keras.layers.Softmax", "scipy.special.softmax", "scipy.special.log_softmax", "tensorflow.nn.softmax", "tensorflow.nn.log_softmax"]
 def softmax(scores, axis=-1):
     """Turn scores into weights: positive numbers that sum to 1 along one axis.
 
@@ -553,7 +553,7 @@ print(
 # divided by $H$, `raise ValueError(...)` with both numbers in the message: an error that is found early is a cheap one.
 
 
-# %% exercise="split_heads" names=["split_heads", "merge_heads"] forbid=["llmcourse.layers.steps.split_heads", "llmcourse.layers.steps.merge_heads"]
+# %% exercise="split_heads" names=["split_heads", "merge_heads"] forbid=["llmcourse.steps.attention.split_heads", "llmcourse.steps.attention.merge_heads"]
 def split_heads(x, num_heads):
     """Cut each vector into equal pieces, one for each head.
 

@@ -20,7 +20,7 @@ mutants(
     SOFTMAX,
     "*",
     [
-        ("imports the answer", SOFTMAX, "from llmcourse.layers.steps import softmax"),
+        ("imports the answer", SOFTMAX, "from llmcourse.steps.attention import softmax"),
         ("takes Keras' softmax", "odds / total", "ops.softmax(scores, axis=axis)"),
         ("takes Keras' activation", "odds / total", "keras.activations.softmax(ops.convert_to_tensor(scores), axis)"),
         ("takes Keras' layer", "odds / total", "keras.layers.Softmax(axis=axis)(scores)"),
@@ -495,7 +495,7 @@ mutants(
     "split_heads",
     HEADS,
     "*",
-    [("imports the answer", HEADS, "from llmcourse.layers.steps import merge_heads, split_heads")],
+    [("imports the answer", HEADS, "from llmcourse.steps.attention import merge_heads, split_heads")],
 )
 mutants(
     "split_heads",

@@ -30,7 +30,7 @@
 #
 # As before: replace `raise NotImplementedError` by your code, run the cell, then run the `check` cell below it. Each
 # time you ask it gives one hint more. If you are stuck, go on: later cells use tested versions from the package, such
-# as `convolution.conv2d`.
+# as `steps.conv2d`.
 #
 # **Letters.** `N` is the number of images, `height` and `width` their size, `channels` the number of values for each
 # pixel (1 for grey, 3 for colour), `F` the number of filters, and `C` the number of classes. An array of images has the
@@ -41,7 +41,8 @@ import numpy as np
 
 from llmcourse import lesson, plots, setup
 from llmcourse.data import load_mnist
-from llmcourse.models import cnn, convolution
+from llmcourse.models import cnn
+from llmcourse import steps
 
 setup(seed=0)
 check = lesson("cnn")
@@ -140,7 +141,7 @@ print("with the axis:", layer(digits.x_train[:2, ..., np.newaxis] / 255).shape)
 # ### Exercise 1: prepare images and labels
 
 
-# %% exercise="prepare" forbid=["llmcourse.models.convolution.prepare"]
+# %% exercise="prepare" forbid=["llmcourse.steps.cnn.prepare"]
 def prepare(images, labels):
     """Turn images of bytes and class numbers into what a convolutional network takes.
 
@@ -170,8 +171,8 @@ check("prepare")
 # very end; part 8 says why.
 
 # %% tags=["explore"]
-x_train, y_train = convolution.prepare(digits.x_train[:3200], digits.y_train[:3200])
-x_val, y_val = convolution.prepare(digits.x_train[3200:], digits.y_train[3200:])
+x_train, y_train = steps.prepare(digits.x_train[:3200], digits.y_train[:3200])
+x_val, y_val = steps.prepare(digits.x_train[3200:], digits.y_train[3200:])
 print("to learn from:", x_train.shape, x_train.dtype, "from", x_train.min(), "to", x_train.max())
 print("to choose by: ", x_val.shape, "  labels:", y_val.shape)
 print("the label", digits.y_train[0], "is now", y_train[0])
@@ -301,7 +302,7 @@ plots.padding_and_stride(size=6, kernel=3)
 # texts `"valid"` and `"same"`.
 
 
-# %% exercise="conv2d" forbid=["llmcourse.models.convolution.conv2d", "keras.ops.conv", "keras.ops.depthwise_conv", "keras.layers.Conv2D", "tensorflow.nn.conv2d", "tensorflow.nn.convolution", "scipy.signal.convolve2d", "scipy.signal.correlate2d", "scipy.signal.correlate", "scipy.signal.convolve", "scipy.ndimage.correlate", "scipy.ndimage.convolve"]
+# %% exercise="conv2d" forbid=["llmcourse.steps.cnn.conv2d", "keras.ops.conv", "keras.ops.depthwise_conv", "keras.layers.Conv2D", "tensorflow.nn.conv2d", "tensorflow.nn.convolution", "scipy.signal.convolve2d", "scipy.signal.correlate2d", "scipy.signal.correlate", "scipy.signal.convolve", "scipy.ndimage.correlate", "scipy.ndimage.convolve"]
 def conv2d(x, kernel, stride=1, padding="valid"):
     """Slide filters over images and compute at each place the sum of products.
 
@@ -348,14 +349,14 @@ rng = np.random.default_rng(0)
 x, kernel = rng.normal(size=(2, 9, 8, 3)), rng.normal(size=(4, 3, 3, 5))
 for padding in ("valid", "same"):
     for stride in (1, 2, 3):
-        ours = convolution.conv2d(x, kernel, stride, padding)
+        ours = steps.conv2d(x, kernel, stride, padding)
         keras_result = np.asarray(keras.ops.conv(x.astype("float32"), kernel.astype("float32"), stride, padding))
         print(f"{padding:5s} stride {stride}: {ours.shape}, as in Keras: {np.allclose(ours, keras_result, atol=1e-4)}")
 
 # %% tags=["explore"]
 edges = {"ink above": ink_above, "ink below": -ink_above, "ink left": ink_above.T, "ink right": -ink_above.T}
 kernels = np.stack(list(edges.values()), axis=-1)[:, :, np.newaxis]  # (3, 3, 1, 4)
-maps = convolution.conv2d(seven[np.newaxis, :, :, np.newaxis], kernels, 1, "same")  # (1, 28, 28, 4)
+maps = steps.conv2d(seven[np.newaxis, :, :, np.newaxis], kernels, 1, "same")  # (1, 28, 28, 4)
 plots.feature_maps(seven, np.maximum(maps[0], 0), kernels[:, :, 0], names=list(edges), title="Four kernels, four edges")
 
 # %% [markdown]
@@ -424,7 +425,7 @@ plots.receptive_field([("convolution", 3, 1), ("pooling", 2, 2), ("convolution",
 # *which row in the square*, and the same for the width. `.max(axis=(2, 4))` takes the maximum over two axes at once.
 
 
-# %% exercise="max_pool2d" forbid=["llmcourse.models.convolution.max_pool2d", "keras.ops.max_pool", "keras.layers.MaxPooling2D", "tensorflow.nn.max_pool2d", "tensorflow.nn.max_pool", "skimage.measure.block_reduce"]
+# %% exercise="max_pool2d" forbid=["llmcourse.steps.cnn.max_pool2d", "keras.ops.max_pool", "keras.layers.MaxPooling2D", "tensorflow.nn.max_pool2d", "tensorflow.nn.max_pool", "skimage.measure.block_reduce"]
 def max_pool2d(x, size):
     """Keep the largest value of each square of size by size pixels, in each channel by itself.
 
@@ -462,9 +463,9 @@ def share_that_stays(before, after):
 
 
 both = np.stack([seven, np.roll(seven, 1, axis=1)])[..., np.newaxis]  # (2, 28, 28, 1)
-edges_of_both = convolution.conv2d(both, kernels, 1, "same")  # (2, 28, 28, 4)
+edges_of_both = steps.conv2d(both, kernels, 1, "same")  # (2, 28, 28, 4)
 for size in (1, 2, 4):
-    pooled = convolution.max_pool2d(edges_of_both, size)
+    pooled = steps.max_pool2d(edges_of_both, size)
     print(f"edges, pooled by {size}: {pooled.shape[1:3]}, {share_that_stays(*pooled):.2f} stay in their place")
 
 # %% [markdown]
@@ -665,7 +666,7 @@ print(f"perfect probabilities, taken for logits:       loss {float(loss(right, r
 # ### Exercise 5: the confusion matrix
 
 
-# %% exercise="confusion_matrix" forbid=["llmcourse.models.convolution.confusion_matrix", "sklearn.metrics.confusion_matrix", "tensorflow.math.confusion_matrix"]
+# %% exercise="confusion_matrix" forbid=["llmcourse.steps.cnn.confusion_matrix", "sklearn.metrics.confusion_matrix", "tensorflow.math.confusion_matrix"]
 def confusion_matrix(labels, predictions, num_classes):
     """Count for each pair of classes how often the first was taken for the second.
 
@@ -693,7 +694,7 @@ check("confusion_matrix")
 # %% tags=["explore", "nbval-ignore-output"]
 val_labels = digits.y_train[3200:]
 val_predictions = quick.predict(x_val, verbose=0).argmax(axis=1)
-confusion = convolution.confusion_matrix(val_labels, val_predictions, 10)
+confusion = steps.confusion_matrix(val_labels, val_predictions, 10)
 plots.confusion_matrix(confusion, title="800 validation digits after three epochs")
 
 # %% [markdown]
@@ -737,7 +738,7 @@ plots.confusion_matrix(confusion, title="800 validation digits after three epoch
 # elsewhere, without a warning.
 
 
-# %% exercise="precision_recall_f1" forbid=["llmcourse.models.convolution.precision_recall_f1", "sklearn.metrics.precision_recall_fscore_support", "sklearn.metrics.precision_score", "sklearn.metrics.recall_score", "sklearn.metrics.f1_score", "sklearn.metrics.classification_report"]
+# %% exercise="precision_recall_f1" forbid=["llmcourse.steps.cnn.precision_recall_f1", "sklearn.metrics.precision_recall_fscore_support", "sklearn.metrics.precision_score", "sklearn.metrics.recall_score", "sklearn.metrics.f1_score", "sklearn.metrics.classification_report"]
 def precision_recall_f1(confusion):
     """Compute precision, recall and F1 of each class.
 
@@ -775,7 +776,7 @@ assistants = {
 print(f"{'':36s}accuracy  precision  recall    F1   (accuracy + recall) / 2")
 for name, matrix in assistants.items():
     matrix = np.array(matrix)
-    precision, recall, f1 = convolution.precision_recall_f1(matrix)[1]  # of the class "urgent"
+    precision, recall, f1 = steps.precision_recall_f1(matrix)[1]  # of the class "urgent"
     accuracy = np.trace(matrix) / matrix.sum()
     numbers = f"{accuracy:8.3f} {precision:10.2f} {recall:7.2f} {f1:5.2f} {(accuracy + recall) / 2:10.2f}"
     print(f"{name:36s}{numbers}")
@@ -793,7 +794,7 @@ for name, matrix in assistants.items():
 
 # %% tags=["explore", "nbval-ignore-output"]
 print("digit  precision  recall    F1")
-for digit, row in enumerate(convolution.precision_recall_f1(confusion)):
+for digit, row in enumerate(steps.precision_recall_f1(confusion)):
     print(f"{digit:5d}{row[0]:11.2f}{row[1]:8.2f}{row[2]:6.2f}")
 
 # %% [markdown]
@@ -843,7 +844,7 @@ print(f"the same coin on 100 new questions:                        {right[best, 
 # batches of 64 and at most 12 epochs are a good start; with these, training takes about 10 seconds.
 
 
-# %% exercise="train_and_save" forbid=["llmcourse.models.convolution.train_and_save", "llmcourse.training.cnn.train_cnn", "llmcourse.training.cnn.fit_cnn"]
+# %% exercise="train_and_save" forbid=["llmcourse.steps.cnn.train_and_save", "llmcourse.training.cnn.train_cnn", "llmcourse.training.cnn.fit_cnn"]
 def train_and_save(model, x_train, y_train, x_val, y_val, path):
     """Train a model, go back to its best epoch, and save it.
 
@@ -908,7 +909,7 @@ model = keras.Sequential(
         *cnn.build_small_cnn(dropout=0.3).layers,
     ]
 )
-history = convolution.train_and_save(model, x_train, y_train, x_val, y_val, path, epochs=16, patience=6)
+history = steps.train_and_save(model, x_train, y_train, x_val, y_val, path, epochs=16, patience=6)
 plots.learning_curves(
     {"training": history["loss"], "validation": history["val_loss"]},
     title="With dropout and augmentation, training is the harder problem",
@@ -934,12 +935,12 @@ plots.learning_curves(
 
 # %% tags=["explore", "nbval-ignore-output"]
 loaded = keras.saving.load_model(path)
-x_test, y_test = convolution.prepare(digits.x_test, digits.y_test)
+x_test, y_test = steps.prepare(digits.x_test, digits.y_test)
 logits = loaded.predict(x_test, verbose=0)  # (1000, 10)
 predictions = logits.argmax(axis=1)
 print("same logits as before saving:", np.allclose(logits, model.predict(x_test, verbose=0), atol=1e-5))
 print(f"test accuracy >= 0.96: {(predictions == digits.y_test).mean() >= 0.96}")
-plots.confusion_matrix(convolution.confusion_matrix(digits.y_test, predictions, 10))
+plots.confusion_matrix(steps.confusion_matrix(digits.y_test, predictions, 10))
 
 # %% [markdown]
 # With one thousand test digits, a difference of one percentage point is ten digits, hardly more than chance. Do not
@@ -973,7 +974,7 @@ plots.weight_images(
 # digit (before the normalisation, with the stride of 2, negative values left out):
 
 # %% tags=["explore", "nbval-ignore-output"]
-maps = convolution.conv2d(x_test[:1], learned[..., :6], 2, "same")  # (1, 14, 14, 6), with your conv2d it is the same
+maps = steps.conv2d(x_test[:1], learned[..., :6], 2, "same")  # (1, 14, 14, 6), with your conv2d it is the same
 plots.feature_maps(
     x_test[0, ..., 0], np.maximum(maps[0], 0), learned[:, :, 0, :6], title="One digit through the first six kernels"
 )
@@ -988,7 +989,7 @@ plots.feature_maps(
 
 # %% tags=["explore", "nbval-ignore-output"]
 reader = keras.saving.load_model(path)
-image, _ = convolution.prepare(digits.x_test[:1], digits.y_test[:1])  # prepared exactly as in training
+image, _ = steps.prepare(digits.x_test[:1], digits.y_test[:1])  # prepared exactly as in training
 print("this digit is a", int(reader.predict(image, verbose=0).argmax()), "and should be a", digits.y_test[0])
 folder.cleanup()
 

@@ -14,7 +14,7 @@ def prepare(images, labels):
     return x, y
 """
 X, Y = "images[..., np.newaxis].astype(np.float32) / 255", "np.eye(10, dtype=np.float32)[labels]"
-mutants("prepare", PREPARE, "*", [("imports the answer", PREPARE, "from llmcourse.models.convolution import prepare")])
+mutants("prepare", PREPARE, "*", [("imports the answer", PREPARE, "from llmcourse.steps.cnn import prepare")])
 mutants(
     "prepare",
     PREPARE,
@@ -104,7 +104,7 @@ mutants(
     "conv2d",
     CONV,
     "*",
-    [("imports the answer", CONV, "from llmcourse.models.convolution import conv2d"), ("asks Keras", CONV, KERAS)],
+    [("imports the answer", CONV, "from llmcourse.steps.cnn import conv2d"), ("asks Keras", CONV, KERAS)],
 )
 mutants(
     "conv2d",
@@ -245,7 +245,7 @@ def max_pool2d(x, size):
             np.maximum(result, x[:, i : rows * size : size, j : columns * size : size], out=result)
     return result
 """
-mutants("max_pool2d", POOL, "*", [("imports the answer", POOL, "from llmcourse.models.convolution import max_pool2d")])
+mutants("max_pool2d", POOL, "*", [("imports the answer", POOL, "from llmcourse.steps.cnn import max_pool2d")])
 mutant("max_pool2d", fails="each_square_becomes_one_value", why="squares that overlap", source=OVERLAP)
 mutant("max_pool2d", fails="one_image_works_and_x_stays", why="collects the largest in x itself", source=IN_PLACE)
 mutants(
@@ -499,7 +499,7 @@ mutants(
     CONFUSION,
     "*",
     [
-        ("imports the answer", CONFUSION, "from llmcourse.models.convolution import confusion_matrix"),
+        ("imports the answer", CONFUSION, "from llmcourse.steps.cnn import confusion_matrix"),
         (
             "asks scikit-learn",
             CONFUSION,
@@ -603,7 +603,7 @@ mutants(
     MEASURES,
     "*",
     [
-        ("imports the answer", MEASURES, "from llmcourse.models.convolution import precision_recall_f1"),
+        ("imports the answer", MEASURES, "from llmcourse.steps.cnn import precision_recall_f1"),
         ("asks scikit-learn", MEASURES, SKLEARN),
     ],
 )
@@ -718,7 +718,7 @@ CHECKPOINT = 'ModelCheckpoint(path, monitor="val_loss", save_best_only=True)'
 SHORT = TRAIN.replace("epochs=6", "epochs=2")
 IMPORTED = """
 def train_and_save(model, x_train, y_train, x_val, y_val, path):
-    from llmcourse.models.convolution import train_and_save as answer
+    from llmcourse.steps.cnn import train_and_save as answer
 
     return answer(model, x_train, y_train, x_val, y_val, path, epochs=2)
 """

@@ -30,8 +30,8 @@
 # | 7 | BLEU | 10 | 5 `corpus_bleu` |
 # | 8 | What the scores do not see | 15 | |
 #
-# **If you are stuck, go on.** All later cells use the tested versions from the package: `plain.beam_search`,
-# `plain.sample` and so on.
+# **If you are stuck, go on.** All later cells use the tested versions from the package: `steps.beam_search`,
+# `steps.sample` and so on.
 #
 # **Letters.** `B` rows of a batch, `H` heads, `K` width of a query or key in one head, `E` width of a value, `T`
 # tokens written so far (in the probability and the score of a sentence: all its tokens after START, END included), `D`
@@ -46,7 +46,7 @@ from llmcourse import lesson, plots, setup
 setup(seed=0)
 check = lesson("decoding")
 
-from llmcourse.decoding import plain
+from llmcourse import steps
 
 # %% [markdown]
 # ## 1. The likeliest sentence
@@ -195,7 +195,7 @@ while written[-1] != 3:
 # Call `step_fn` once for each step, with all open prefixes in one array, as you would with a real model.
 
 
-# %% exercise="beam_search" forbid=["llmcourse.decoding.plain.beam_search", "llmcourse.decoding.beam_search", "llmcourse.decoding.search.beam_search", "llmcourse.decoding.beam.beam_search"]
+# %% exercise="beam_search" forbid=["llmcourse.steps.decoding.beam_search", "llmcourse.decoding.beam_search", "llmcourse.decoding.search.beam_search", "llmcourse.decoding.beam.beam_search"]
 def beam_search(step_fn, beam_size, alpha, max_length):
     """Search for the sentences with the best scores, keeping beam_size candidates in each step.
 
@@ -237,7 +237,7 @@ check("beam_search")
 
 # %% tags=["explore"]
 seen = []  # the tested version can report each step: its prefixes, the totals of all candidates, and which it kept
-found = plain.beam_search(next_word, beam_size=2, alpha=1.0, max_length=6, on_step=lambda *step: seen.append(step))
+found = steps.beam_search(next_word, beam_size=2, alpha=1.0, max_length=6, on_step=lambda *step: seen.append(step))
 for ids, score in found:  # put your own beam_search above, without on_step
     print(f"{score:6.2f}  {text(ids)}")
 plots.beam_tree(seen, WORDS, best=found[0][0], title="A beam of 2 keeps the runner-up, and the runner-up wins")
@@ -250,10 +250,10 @@ plots.beam_tree(seen, WORDS, best=found[0][0], title="A beam of 2 keeps the runn
 # is ever thrown away.
 
 # %% tags=["explore"]
-everything = plain.beam_search(next_word, beam_size=1000, alpha=0.0, max_length=6)
+everything = steps.beam_search(next_word, beam_size=1000, alpha=0.0, max_length=6)
 print("sentences of at most 6 tokens:", len(everything))
 for size in (1, 2, 5):
-    found = plain.beam_search(next_word, size, alpha=0.0, max_length=6)
+    found = steps.beam_search(next_word, size, alpha=0.0, max_length=6)
     ranks = [1 + [ids for ids, _ in everything].index(ids) for ids, _ in found]
     print(f"a beam of {size} finds the sentences that are really number", ranks)
 
@@ -308,7 +308,7 @@ def unsure_model(seed, words=26, right_length=7):
 beam_sizes = range(1, 21)
 lengths = {
     f"alpha = {alpha}": [
-        np.mean([len(plain.beam_search(unsure_model(seed), size, alpha, 20)[0][0]) - 1 for seed in range(20)])
+        np.mean([len(steps.beam_search(unsure_model(seed), size, alpha, 20)[0][0]) - 1 for seed in range(20)])
         for size in beam_sizes
     ]
     for alpha in (0, 1)
@@ -416,7 +416,7 @@ plots.mask_grids(
 # list of integers takes rows of the first axis, in that order, also one row several times.
 
 
-# %% exercise="KeyValueCache" forbid=["llmcourse.decoding.plain.KeyValueCache", "llmcourse.decoding.cache.KeyValueCache", "llmcourse.layers.KeyValueCache"]
+# %% exercise="KeyValueCache" forbid=["llmcourse.steps.decoding.KeyValueCache", "llmcourse.decoding.cache.KeyValueCache", "llmcourse.layers.KeyValueCache"]
 class KeyValueCache:
     """Remember the keys and values of all positions that one attention layer has seen so far."""
 
@@ -501,7 +501,7 @@ def one_more(x, cache):
 
 
 x = rng.normal(size=(1, 12, D))
-cache = plain.KeyValueCache()  # put your own KeyValueCache here
+cache = steps.KeyValueCache()  # put your own KeyValueCache here
 same = [np.allclose(all_again(x[:, :t]), one_more(x[:, :t], cache)) for t in range(1, 13)]
 print("12 tokens one by one, each the same as without a cache:", all(same))
 
@@ -527,7 +527,7 @@ def fastest(make_step, repeats=3):
 
 def with_cache():
     """Begin with an empty cache."""
-    cache = plain.KeyValueCache()
+    cache = steps.KeyValueCache()
     return lambda x: one_more(x, cache)
 
 
@@ -580,8 +580,8 @@ plots.token_times(milliseconds, title="Without a cache, each token takes longer 
 # %% tags=["explore"]
 guesses = ["sorry", "sad", "unwell", "late", "lost", "Napoleon"]
 logits = np.array([3.0, 2.0, 1.3, 0.8, 0.2, -1.5])
-panels = {f"temperature {tau}": plain.distribution(logits, tau) for tau in (0.5, 1.0, 2.0)}
-panels["temperature 1.0, top 3"] = plain.distribution(logits, 1.0, top_k=3)
+panels = {f"temperature {tau}": steps.distribution(logits, tau) for tau in (0.5, 1.0, 2.0)}
+panels["temperature 1.0, top 3"] = steps.distribution(logits, 1.0, top_k=3)
 plots.token_distributions(
     guesses, panels, ylabel="I am ...", title="What temperature and top-k make of the same logits"
 )
@@ -597,7 +597,7 @@ plots.token_distributions(
 # impossible; no row is without a possible one. (No two finite logits of a row will be equal.)
 
 
-# %% exercise="sample" forbid=["llmcourse.decoding.plain.sample", "llmcourse.decoding.plain.distribution", "llmcourse.decoding.sample", "llmcourse.decoding.sample_decode", "keras.random.categorical", "tensorflow.random.categorical"]
+# %% exercise="sample" forbid=["llmcourse.steps.decoding.sample", "llmcourse.steps.decoding.distribution", "llmcourse.decoding.sample", "llmcourse.decoding.sample_decode", "keras.random.categorical", "tensorflow.random.categorical"]
 def sample(logits, temperature, top_k, seed):
     """Draw one token for each row of logits.
 
@@ -644,7 +644,7 @@ def draw_sentence(temperature, seed):
     """Draw one sentence from the table, word by word."""
     written = [2]
     while written[-1] != 3 and len(written) < 10:
-        token = plain.sample(next_word([written]), temperature, None, seed=100 * seed + len(written))
+        token = steps.sample(next_word([written]), temperature, None, seed=100 * seed + len(written))
         written.append(int(token[0]))
     return text(written)
 
@@ -711,7 +711,7 @@ plots.ngram_matches(hypothesis, reference)
 # tokens: *May* and *may* are two different ones, and so are *six* and *six!*.
 
 
-# %% exercise="ngram_precisions" forbid=["llmcourse.decoding.plain.ngram_precisions", "llmcourse.decoding.plain.ngrams", "sacrebleu.corpus_bleu", "sacrebleu.sentence_bleu", "sacrebleu.metrics.BLEU", "sacrebleu.metrics.helpers.extract_all_word_ngrams", "sacrebleu.metrics.helpers.extract_word_ngrams", "nltk.translate.bleu_score.modified_precision", "nltk.translate.bleu_score.corpus_bleu"]
+# %% exercise="ngram_precisions" forbid=["llmcourse.steps.decoding.ngram_precisions", "llmcourse.steps.decoding.ngrams", "sacrebleu.corpus_bleu", "sacrebleu.sentence_bleu", "sacrebleu.metrics.BLEU", "sacrebleu.metrics.helpers.extract_all_word_ngrams", "sacrebleu.metrics.helpers.extract_word_ngrams", "nltk.translate.bleu_score.modified_precision", "nltk.translate.bleu_score.corpus_bleu"]
 def ngram_precisions(hypotheses, references, max_n):
     """Compute which share of the n-grams of the hypotheses occurs in their references, for n from 1 to max_n.
 
@@ -779,12 +779,12 @@ check("ngram_precisions")
 #
 # ### Exercise 5: BLEU
 #
-# You may use your `ngram_precisions` or `plain.ngram_precisions`. Do not take the logarithm of 0: if one of the four
+# You may use your `ngram_precisions` or `steps.ngram_precisions`. Do not take the logarithm of 0: if one of the four
 # precisions is 0, BLEU is 0. If there are not as many references as hypotheses, raise a `ValueError`: somebody has lost
 # a line, and every score from there on would compare a sentence with its neighbour.
 
 
-# %% exercise="corpus_bleu" forbid=["llmcourse.decoding.plain.corpus_bleu", "sacrebleu.corpus_bleu", "sacrebleu.compat.corpus_bleu", "sacrebleu.metrics.BLEU", "sacrebleu.metrics.bleu.BLEU", "nltk.translate.bleu_score.corpus_bleu"]
+# %% exercise="corpus_bleu" forbid=["llmcourse.steps.decoding.corpus_bleu", "sacrebleu.corpus_bleu", "sacrebleu.compat.corpus_bleu", "sacrebleu.metrics.BLEU", "sacrebleu.metrics.bleu.BLEU", "nltk.translate.bleu_score.corpus_bleu"]
 def corpus_bleu(hypotheses, references):
     """Compute BLEU of a whole test set: n-grams up to 4, no smoothing.
 
@@ -801,7 +801,7 @@ def corpus_bleu(hypotheses, references):
     ### BEGIN SOLUTION
     if len(hypotheses) != len(references):
         raise ValueError(f"Give one reference for each hypothesis. Received: {len(hypotheses)} and {len(references)}.")
-    precisions = np.array(plain.ngram_precisions(hypotheses, references, 4))
+    precisions = np.array(steps.ngram_precisions(hypotheses, references, 4))
     if precisions.min() == 0:
         return 0.0
     written = sum(len(hypothesis.split()) for hypothesis in hypotheses)
@@ -839,7 +839,7 @@ hypotheses = [
     "it was so cold that the sea froze over",
     "many thanks",
 ]
-ours = plain.corpus_bleu(hypotheses, references)  # put your own corpus_bleu here
+ours = steps.corpus_bleu(hypotheses, references)  # put your own corpus_bleu here
 theirs = sacrebleu.BLEU(tokenize="none", smooth_method="none").corpus_score(hypotheses, [references]).score
 print(f"ours {ours:.2f}, sacrebleu {theirs:.2f}")
 
@@ -847,7 +847,7 @@ print(f"ours {ours:.2f}, sacrebleu {theirs:.2f}")
 # ### The BLEU of a corpus is not the mean of its sentences
 
 # %% tags=["explore"]
-each = [plain.corpus_bleu([one], [other]) for one, other in zip(hypotheses, references, strict=True)]
+each = [steps.corpus_bleu([one], [other]) for one, other in zip(hypotheses, references, strict=True)]
 print("sentence by sentence:", [round(score) for score in each])
 print(f"mean of the sentences: {np.mean(each):.1f}   BLEU of the corpus: {ours:.1f}")
 

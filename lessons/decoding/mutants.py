@@ -31,7 +31,7 @@ CLOSED = "closed = (tokens == 3) | (length == max_length)"
 STORE = "finished.append((ids[1:].tolist(), float(total / length**alpha)))"
 RESULT = "return sorted(finished, key=lambda pair: pair[1], reverse=True)[:beam_size]"
 OPEN = "        prefixes, totals = prefixes[~closed], totals[~closed]\n"
-IMPORTED = "    return plain.beam_search(step_fn, beam_size, alpha, max_length)\n    prefixes, totals, finished"
+IMPORTED = "    return steps.beam_search(step_fn, beam_size, alpha, max_length)\n    prefixes, totals, finished"
 mutants("beam_search", BEAM, "*", [("imports the answer", "    prefixes, totals, finished", IMPORTED)])
 mutants(
     "beam_search",
@@ -324,7 +324,7 @@ VALUES = "self.values = np.concatenate([self.values, value], axis=2)"
 FIRST = "self.keys, self.values = np.array(key), np.array(value)"
 BOTH = "return self.keys, self.values"
 ORDER = "self.keys, self.values = self.keys[rows], self.values[rows]"
-mutants("KeyValueCache", CACHE, "*", [("imports the answer", CACHE, "KeyValueCache = plain.KeyValueCache")])
+mutants("KeyValueCache", CACHE, "*", [("imports the answer", CACHE, "KeyValueCache = steps.KeyValueCache")])
 mutants(
     "KeyValueCache",
     CACHE,
@@ -633,7 +633,7 @@ ALLOWED = "if top_k is not None and top_k < logits.shape[1]:"
 SHIFTED = "shifted = logits - logits.max(axis=1, keepdims=True)"
 ODDS = "odds = np.exp(shifted / temperature)"
 mutants(
-    "sample", SAMPLE, "*", [("imports the answer", COLD, "    return plain.sample(logits, temperature, top_k, seed)\n")]
+    "sample", SAMPLE, "*", [("imports the answer", COLD, "    return steps.sample(logits, temperature, top_k, seed)\n")]
 )
 mutants(
     "sample",
@@ -919,7 +919,7 @@ mutants(
         (
             "imports the answer",
             "    from collections",
-            "    return plain.ngram_precisions(hypotheses, references, max_n)\n    from collections",
+            "    return steps.ngram_precisions(hypotheses, references, max_n)\n    from collections",
         ),
         (
             "lets sacrebleu do it",
@@ -1114,7 +1114,7 @@ BLEU = """
 def corpus_bleu(hypotheses, references):
     if len(hypotheses) != len(references):
         raise ValueError("not as many references as hypotheses")
-    precisions = np.array(plain.ngram_precisions(hypotheses, references, 4))
+    precisions = np.array(steps.ngram_precisions(hypotheses, references, 4))
     if precisions.min() == 0:
         return 0.0
     written = sum(len(hypothesis.split()) for hypothesis in hypotheses)
@@ -1125,7 +1125,7 @@ def corpus_bleu(hypotheses, references):
 SCORE = "float(100 * brevity * np.exp(np.log(precisions).mean()))"
 BREVITY = "brevity = 1.0 if written >= wanted else np.exp(1 - wanted / written)"
 ZERO = "    if precisions.min() == 0:\n        return 0.0\n"
-PRECISIONS = "precisions = np.array(plain.ngram_precisions(hypotheses, references, 4))"
+PRECISIONS = "precisions = np.array(steps.ngram_precisions(hypotheses, references, 4))"
 LENGTHS = (
     '    if len(hypotheses) != len(references):\n        raise ValueError("not as many references as hypotheses")\n'
 )
@@ -1134,7 +1134,7 @@ mutants(
     BLEU,
     "*",
     [
-        ("imports the answer", LENGTHS, "    return plain.corpus_bleu(hypotheses, references)\n"),
+        ("imports the answer", LENGTHS, "    return steps.corpus_bleu(hypotheses, references)\n"),
         (
             "lets sacrebleu do it",
             LENGTHS,
@@ -1249,7 +1249,7 @@ mutants(
         (
             "precisions of each sentence, averaged",
             PRECISIONS,
-            "precisions = np.mean([plain.ngram_precisions([a], [b], 4) "
+            "precisions = np.mean([steps.ngram_precisions([a], [b], 4) "
             "for a, b in zip(hypotheses, references)], axis=0)",
         ),
         (

@@ -34,7 +34,7 @@
 # code that you started from, and after three honest tries `check.solution("relu")` shows our answer.
 #
 # If you are stuck, go on: the package contains a tested version of every function that you are asked to write, and all
-# later cells use that one, as `mlp.relu`, `mlp.mse` and so on. (The checks notice when an exercise calls its own tested
+# later cells use that one, as `steps.relu`, `steps.mse` and so on. (The checks notice when an exercise calls its own tested
 # version. They are right to.)
 #
 # **Letters.** In every shape, `N` is the number of samples, `D` the number of input features, `U` the number of units
@@ -45,7 +45,7 @@ import numpy as np
 
 from llmcourse import lesson, plots, setup
 from llmcourse.data import load_mnist
-from llmcourse.models import mlp
+from llmcourse import steps
 
 setup(seed=0)
 check = lesson("mlp")
@@ -139,7 +139,7 @@ plots.neuron()
 # go backward.) One line is enough.
 
 
-# %% exercise="dense_forward" forbid=["llmcourse.models.mlp.dense_forward"]
+# %% exercise="dense_forward" forbid=["llmcourse.steps.mlp.dense_forward"]
 def dense_forward(x, weights, bias):
     """Compute what each neuron of a layer answers to each sample.
 
@@ -179,7 +179,7 @@ check("dense_forward")
 # %% tags=["explore"]
 means = np.stack([x_train[y_train == c].mean(axis=0) for c in range(10)], axis=1)  # (784, 10)
 bias = -0.5 * (means**2).sum(axis=0)  # (10,)
-answers = mlp.dense_forward(x_test, means, bias)  # (1000, 10); put your own dense_forward here
+answers = steps.dense_forward(x_test, means, bias)  # (1000, 10); put your own dense_forward here
 accuracy = (answers.argmax(axis=1) == y_test).mean()
 print(f"share of test digits recognised: {accuracy:.2f}")
 # Subtracting one vector from all ten columns changes no comparison, and shows what sets each class apart.
@@ -233,7 +233,7 @@ def sigmoid(z):
 plots.activations(
     {
         "sigmoid": (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z))),
-        "ReLU": (mlp.relu, lambda z: mlp.relu_backward(np.ones_like(z), z)),
+        "ReLU": (steps.relu, lambda z: steps.relu_backward(np.ones_like(z), z)),
     }
 )
 
@@ -291,7 +291,7 @@ plots.activations(
 # and False, which count as 1 and 0 in a product.
 
 
-# %% exercise="relu" names=["relu", "relu_backward"] forbid=["llmcourse.models.mlp.relu", "llmcourse.models.mlp.relu_backward"]
+# %% exercise="relu" names=["relu", "relu_backward"] forbid=["llmcourse.steps.mlp.relu", "llmcourse.steps.mlp.relu_backward"]
 def relu(z):
     """Replace negative entries by zero and keep all others.
 
@@ -342,8 +342,8 @@ W2, b2 = np.array([[1.0], [-2.0]]), np.array([0.0])  # one output: relu(s) - 2 r
 
 def exactly_one(points):
     """Say for each point (N, 2) whether the output is above one half: (N,)."""
-    hidden = mlp.relu(mlp.dense_forward(points, W1, b1))
-    return (mlp.dense_forward(hidden, W2, b2)[:, 0] > 0.5).astype(int)
+    hidden = steps.relu(steps.dense_forward(points, W1, b1))
+    return (steps.dense_forward(hidden, W2, b2)[:, 0] > 0.5).astype(int)
 
 
 corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -399,7 +399,7 @@ plots.decision_regions(
 # ### Exercise 3: the mean squared error and its gradient
 
 
-# %% exercise="mse" forbid=["llmcourse.models.mlp.mse", "sklearn.metrics.mean_squared_error"]
+# %% exercise="mse" forbid=["llmcourse.steps.mlp.mse", "sklearn.metrics.mean_squared_error"]
 def mse(prediction, target):
     """Compute the mean squared error and its gradient with respect to the prediction.
 
@@ -430,7 +430,7 @@ check("mse")
 prediction, target = np.array([2.5, 0.0]), np.array([3.0, -1.0])
 losses = []
 for _ in range(12):
-    loss, grad = mlp.mse(prediction, target)
+    loss, grad = steps.mse(prediction, target)
     losses.append(loss)
     prediction = prediction - 0.3 * grad
 print("the prediction went to", prediction.round(2), "- the target is", target)
@@ -571,7 +571,7 @@ print(table)
 # ### Exercise 4: softmax cross-entropy and its gradient
 
 
-# %% exercise="softmax_cross_entropy" forbid=["llmcourse.models.mlp.softmax_cross_entropy", "scipy.special.softmax", "scipy.special.log_softmax", "scipy.special.logsumexp", "sklearn.metrics.log_loss"]
+# %% exercise="softmax_cross_entropy" forbid=["llmcourse.steps.mlp.softmax_cross_entropy", "scipy.special.softmax", "scipy.special.log_softmax", "scipy.special.logsumexp", "sklearn.metrics.log_loss"]
 def softmax_cross_entropy(logits, labels):
     """Compute the cross-entropy of the softmax of some logits, and its gradient with respect to the logits.
 
@@ -601,9 +601,9 @@ check("softmax_cross_entropy")
 
 # %% tags=["explore"]
 labels = np.array([0, 3, 9])
-loss, grad = mlp.softmax_cross_entropy(np.zeros((3, 10)), labels)
+loss, grad = steps.softmax_cross_entropy(np.zeros((3, 10)), labels)
 print(f"ten equal logits: loss {loss:.3f}, and log(10) is {np.log(10):.3f}")
-loss, grad = mlp.softmax_cross_entropy(np.array([[10000.0, -10000.0]]), np.array([1]))
+loss, grad = steps.softmax_cross_entropy(np.array([[10000.0, -10000.0]]), np.array([1]))
 print(f"wrong and very sure: loss {loss:.0f}, gradient {grad}")
 
 # %% [markdown]
@@ -677,7 +677,7 @@ plots.learning_curves(
 # `other` under this name.
 
 
-# %% exercise="gradient_check" forbid=["llmcourse.models.mlp.gradient_check", "scipy.optimize.check_grad", "scipy.optimize.approx_fprime"]
+# %% exercise="gradient_check" forbid=["llmcourse.steps.mlp.gradient_check", "scipy.optimize.check_grad", "scipy.optimize.approx_fprime"]
 def gradient_check(loss_fn, params, grads, epsilon=1e-5):
     """Compare gradients with central differences, entry by entry.
 
@@ -720,12 +720,12 @@ labels = np.array([0, 2, 1, 1, 0])
 
 def loss_of(params):
     """Give only the loss, as the gradient check wants it."""
-    return mlp.softmax_cross_entropy(params["logits"], labels)[0]
+    return steps.softmax_cross_entropy(params["logits"], labels)[0]
 
 
-_, right = mlp.softmax_cross_entropy(params["logits"], labels)
+_, right = steps.softmax_cross_entropy(params["logits"], labels)
 for name, grad in {"right": right, "without 1/N": 5 * right, "without one-hot": right + np.eye(3)[labels] / 5}.items():
-    error = mlp.gradient_check(loss_of, params, {"logits": grad})
+    error = steps.gradient_check(loss_of, params, {"logits": grad})
     print(f"{name:16s} largest relative error above 0.01: {error > 0.01}")
 
 # %% [markdown]
@@ -862,7 +862,7 @@ plots.mlp_graph()
 # ### Given: the way forward
 #
 # The way back needs $z_l$ and $a_{l-1}$ from the way forward. So `mlp_forward` keeps them in a second dict, the
-# **cache**. Read it closely; you will need the names. (`mlp.init_mlp`, also given, draws random parameters for given
+# **cache**. Read it closely; you will need the names. (`steps.init_mlp`, also given, draws random parameters for given
 # layer sizes.)
 
 
@@ -873,16 +873,16 @@ def mlp_forward(params, x):
     activation = x
     cache = {"a0": x}
     for layer in range(1, layers + 1):
-        z = mlp.dense_forward(activation, params[f"W{layer}"], params[f"b{layer}"])
+        z = steps.dense_forward(activation, params[f"W{layer}"], params[f"b{layer}"])
         cache[f"z{layer}"] = z
         if layer < layers:  # the last layer has no ReLU: its z are the logits
-            activation = mlp.relu(z)
+            activation = steps.relu(z)
             cache[f"a{layer}"] = activation
     return z, cache
 
 
 # %% tags=["explore"]
-params = mlp.init_mlp((5, 4, 3), seed=0)  # D = 5 features, U = 4 hidden units, C = 3 classes
+params = steps.init_mlp((5, 4, 3), seed=0)  # D = 5 features, U = 4 hidden units, C = 3 classes
 logits, cache = mlp_forward(params, np.ones((2, 5)))  # N = 2 samples
 print("params:", {name: value.shape for name, value in params.items()})
 print("cache: ", {name: value.shape for name, value in cache.items()})
@@ -891,10 +891,10 @@ print("cache: ", {name: value.shape for name, value in cache.items()})
 # ### Exercise 6: backpropagation
 #
 # Write the three lines of the box as a loop over the layers, from the last to the first. It should work for two layers
-# and for any other number. You may use your own `relu_backward`, or the tested `mlp.relu_backward`.
+# and for any other number. You may use your own `relu_backward`, or the tested `steps.relu_backward`.
 
 
-# %% exercise="mlp_backward" forbid=["llmcourse.models.mlp.mlp_backward"]
+# %% exercise="mlp_backward" forbid=["llmcourse.steps.mlp.mlp_backward"]
 def mlp_backward(params, cache, grad_logits):
     """Compute the gradient of every parameter by the recursion of the deltas.
 
@@ -915,7 +915,7 @@ def mlp_backward(params, cache, grad_logits):
         grads[f"W{layer}"] = cache[f"a{layer - 1}"].T @ delta
         grads[f"b{layer}"] = delta.sum(axis=0)
         if layer > 1:  # one layer back: the shape of z_(layer-1)
-            delta = mlp.relu_backward(delta @ params[f"W{layer}"].T, cache[f"z{layer - 1}"])
+            delta = steps.relu_backward(delta @ params[f"W{layer}"].T, cache[f"z{layer - 1}"])
     return grads
     ### END SOLUTION
 
@@ -931,22 +931,22 @@ check("mlp_backward")
 # %% tags=["explore"]
 rng = np.random.default_rng(3)
 x, labels = rng.normal(size=(6, 5)), np.array([0, 1, 2, 2, 1, 0])
-params = mlp.init_mlp((5, 7, 4, 3), seed=3)
+params = steps.init_mlp((5, 7, 4, 3), seed=3)
 
 
 def network_loss(params):
     """Run the network forward and give the loss."""
-    logits, _ = mlp.mlp_forward(params, x)
-    return mlp.softmax_cross_entropy(logits, labels)[0]
+    logits, _ = steps.mlp_forward(params, x)
+    return steps.softmax_cross_entropy(logits, labels)[0]
 
 
-logits, cache = mlp.mlp_forward(params, x)
-_, grad_logits = mlp.softmax_cross_entropy(logits, labels)
-grads = mlp.mlp_backward(params, cache, grad_logits)
-print("backpropagation is right:", mlp.gradient_check(network_loss, params, grads) < 1e-6)
+logits, cache = steps.mlp_forward(params, x)
+_, grad_logits = steps.softmax_cross_entropy(logits, labels)
+grads = steps.mlp_backward(params, cache, grad_logits)
+print("backpropagation is right:", steps.gradient_check(network_loss, params, grads) < 1e-6)
 without_relu = {name: np.abs(value) if name.startswith("z") else value for name, value in cache.items()}
-wrong = mlp.mlp_backward(params, without_relu, grad_logits)  # every z looks positive: the ReLU's derivative is lost
-print("still right without relu'(z):", mlp.gradient_check(network_loss, params, wrong) < 1e-6)
+wrong = steps.mlp_backward(params, without_relu, grad_logits)  # every z looks positive: the ReLU's derivative is lost
+print("still right without relu'(z):", steps.gradient_check(network_loss, params, wrong) < 1e-6)
 
 # %% [markdown]
 # **Common mistakes**
@@ -994,7 +994,7 @@ print("still right without relu'(z):", mlp.gradient_check(network_loss, params, 
 # Return **new** dicts with new arrays, and leave the given ones as they are.
 
 
-# %% exercise="sgd_step" forbid=["llmcourse.models.mlp.sgd_step"]
+# %% exercise="sgd_step" forbid=["llmcourse.steps.mlp.sgd_step"]
 def sgd_step(params, grads, velocity, learning_rate, momentum):
     """Take one step of gradient descent with momentum.
 
@@ -1035,7 +1035,7 @@ def descend(learning_rate, momentum, steps=40):
     path = [params["p"]]
     for _ in range(steps):
         grads = {"p": params["p"] * np.array([1.0, 20.0])}
-        params, velocity = mlp.sgd_step(params, grads, velocity, learning_rate, momentum)
+        params, velocity = steps.sgd_step(params, grads, velocity, learning_rate, momentum)
         path.append(params["p"])
     return np.array(path)
 
@@ -1061,15 +1061,15 @@ plots.descent_path(
 # %% tags=["explore"]
 def forty_losses(learning_rate):
     """Train a small network for 40 steps on the first 500 digits and return the loss before each step."""
-    params = mlp.init_mlp((784, 32, 10), seed=0)
+    params = steps.init_mlp((784, 32, 10), seed=0)
     velocity = {name: np.zeros_like(value) for name, value in params.items()}
     losses = []
     for _ in range(40):
-        logits, cache = mlp.mlp_forward(params, x_train[:500])
-        loss, grad_logits = mlp.softmax_cross_entropy(logits, y_train[:500])
+        logits, cache = steps.mlp_forward(params, x_train[:500])
+        loss, grad_logits = steps.softmax_cross_entropy(logits, y_train[:500])
         losses.append(loss)
-        grads = mlp.mlp_backward(params, cache, grad_logits)
-        params, velocity = mlp.sgd_step(params, grads, velocity, learning_rate, momentum=0.0)
+        grads = steps.mlp_backward(params, cache, grad_logits)
+        params, velocity = steps.sgd_step(params, grads, velocity, learning_rate, momentum=0.0)
     return losses
 
 
@@ -1116,7 +1116,7 @@ plots.learning_rates(
 # How large should the random weights be? If they are too small, the signal dies out from layer to layer; if too large,
 # it explodes. With $D$ inputs, a neuron adds up $D$ random terms, so the variance of its answer is $D$ times that of
 # one term; and ReLU throws away half of it. The variance $2/D$ for the weights makes up for both (He et al., 2015).
-# `mlp.init_mlp((784, 128, 10), seed)`, which is given, does this, and sets the biases to 0.
+# `steps.init_mlp((784, 128, 10), seed)`, which is given, does this, and sets the biases to 0.
 #
 # **How many samples for each step.** The gradient over all 4,000 digits is exact and expensive. The gradient over 64
 # digits drawn at random is a good estimate, 60 times cheaper. So we shuffle the samples, cut them into
@@ -1137,9 +1137,9 @@ plots.learning_rates(
 #
 # ### Exercise 8: train a network
 #
-# Use your own functions, or the tested ones (`mlp.mlp_forward`, `mlp.softmax_cross_entropy`, `mlp.mlp_backward`,
-# `mlp.sgd_step`). 128 hidden units, 20 epochs, batches of 64, learning rate 0.1 and momentum 0.9 are a good start. Take
-# all random numbers from `rng = np.random.default_rng(seed)` and `mlp.init_mlp(..., seed)`, so that the same seed gives
+# Use your own functions, or the tested ones (`steps.mlp_forward`, `steps.softmax_cross_entropy`, `steps.mlp_backward`,
+# `steps.sgd_step`). 128 hidden units, 20 epochs, batches of 64, learning rate 0.1 and momentum 0.9 are a good start. Take
+# all random numbers from `rng = np.random.default_rng(seed)` and `steps.init_mlp(..., seed)`, so that the same seed gives
 # the same network again.
 #
 # The check trains your network on the 4,000 digits, each slightly moved and dimmed, and with the ten classes renamed
@@ -1147,7 +1147,7 @@ plots.learning_rates(
 # seen. It wants 92 % of them. Training takes a few seconds.
 
 
-# %% exercise="train_mlp" forbid=["llmcourse.models.mlp.train_mlp", "sklearn.neural_network.MLPClassifier"]
+# %% exercise="train_mlp" forbid=["llmcourse.steps.mlp.train_mlp", "sklearn.neural_network.MLPClassifier"]
 def train_mlp(x, labels, seed):
     """Train a network with mini-batch gradient descent on the softmax cross-entropy.
 
@@ -1162,17 +1162,17 @@ def train_mlp(x, labels, seed):
     """
     ### BEGIN SOLUTION
     classes = int(labels.max()) + 1
-    params = mlp.init_mlp((x.shape[1], 128, classes), seed)
+    params = steps.init_mlp((x.shape[1], 128, classes), seed)
     velocity = {name: np.zeros_like(value) for name, value in params.items()}
     rng = np.random.default_rng(seed)
     for _ in range(20):  # epochs
         order = rng.permutation(len(x))
         for start in range(0, len(x), 64):
             batch = order[start : start + 64]
-            logits, cache = mlp.mlp_forward(params, x[batch])
-            _, grad_logits = mlp.softmax_cross_entropy(logits, labels[batch])
-            grads = mlp.mlp_backward(params, cache, grad_logits)
-            params, velocity = mlp.sgd_step(params, grads, velocity, learning_rate=0.1, momentum=0.9)
+            logits, cache = steps.mlp_forward(params, x[batch])
+            _, grad_logits = steps.softmax_cross_entropy(logits, labels[batch])
+            grads = steps.mlp_backward(params, cache, grad_logits)
+            params, velocity = steps.sgd_step(params, grads, velocity, learning_rate=0.1, momentum=0.9)
     return params
     ### END SOLUTION
 
@@ -1194,15 +1194,15 @@ def record_losses(sets):
 
     def note(epoch, params):
         for name, (x, labels) in sets.items():
-            logits, _ = mlp.mlp_forward(params, x)
-            losses[name].append(mlp.softmax_cross_entropy(logits, labels)[0])
+            logits, _ = steps.mlp_forward(params, x)
+            losses[name].append(steps.softmax_cross_entropy(logits, labels)[0])
 
     return losses, note
 
 
 losses, note = record_losses({"training digits": (x_train, y_train), "test digits": (x_test, y_test)})
-trained = mlp.train_mlp(x_train, y_train, seed=0, on_epoch=note)
-predicted = mlp.predict(trained, x_test)
+trained = steps.train_mlp(x_train, y_train, seed=0, on_epoch=note)
+predicted = steps.predict(trained, x_test)
 accuracy = (predicted == y_test).mean()
 print(f"test accuracy >= 0.92: {accuracy >= 0.92}")
 plots.learning_curves(losses, title="The loss while the network learns")
@@ -1225,7 +1225,7 @@ plots.digits(digits.x_test[wrong], y_test[wrong], predicted[wrong], title="Would
 # does this unit look for?
 
 # %% tags=["explore"]
-moved = np.abs(trained["W1"] - mlp.init_mlp((784, 128, 10), seed=0)["W1"]).sum(axis=0)  # (128,)
+moved = np.abs(trained["W1"] - steps.init_mlp((784, 128, 10), seed=0)["W1"]).sum(axis=0)  # (128,)
 most = np.argsort(moved)[::-1][:24]
 plots.weight_images(trained["W1"][:, most], columns=8, title="The 24 hidden units whose weights have moved most")
 
@@ -1241,9 +1241,9 @@ plots.weight_images(trained["W1"][:, most], columns=8, title="The 24 hidden unit
 # %% tags=["explore"]
 x_few, y_few = x_train[:100], y_train[:100]
 losses, note = record_losses({"100 training digits": (x_few, y_few), "1,000 test digits": (x_test, y_test)})
-memoriser = mlp.train_mlp(x_few, y_few, seed=0, epochs=40, on_epoch=note)
-print("all 100 training digits right:", (mlp.predict(memoriser, x_few) == y_few).all())
-print("test accuracy below 0.8:", (mlp.predict(memoriser, x_test) == y_test).mean() < 0.8)
+memoriser = steps.train_mlp(x_few, y_few, seed=0, epochs=40, on_epoch=note)
+print("all 100 training digits right:", (steps.predict(memoriser, x_few) == y_few).all())
+print("test accuracy below 0.8:", (steps.predict(memoriser, x_test) == y_test).mean() < 0.8)
 plots.learning_curves(losses, mark_lowest=True, title="Overfitting: the test loss turns upward")
 
 # %% [markdown]
@@ -1296,7 +1296,7 @@ plots.learning_curves(losses, mark_lowest=True, title="Overfitting: the test los
 # it, as you like.
 
 
-# %% exercise="build_mlp" forbid=["llmcourse.models.mlp.build_mlp"]
+# %% exercise="build_mlp" forbid=["llmcourse.steps.mlp.build_mlp"]
 def build_mlp(hidden_units):
     """Build the network 784 -> hidden_units -> 10 in Keras.
 
@@ -1332,9 +1332,9 @@ check("build_mlp")
 # %% tags=["explore"]
 import keras
 
-model = mlp.build_mlp(128)
+model = steps.build_mlp(128)
 model.set_weights([trained["W1"], trained["b1"], trained["W2"], trained["b2"]])
-logits, _ = mlp.mlp_forward(trained, x_test)
+logits, _ = steps.mlp_forward(trained, x_test)
 print("parameters:", f"{model.count_params():,}")
 print("same logits as NumPy:", np.allclose(model.predict(x_test, verbose=0), logits, atol=1e-3))
 
@@ -1343,7 +1343,7 @@ print("same logits as NumPy:", np.allclose(model.predict(x_test, verbose=0), log
 # are your `train_mlp`. (Keras draws its first weights a little differently, after Glorot & Bengio, 2010.)
 
 # %% tags=["explore"]
-model = mlp.build_mlp(128)
+model = steps.build_mlp(128)
 model.compile(
     optimizer=keras.optimizers.SGD(learning_rate=0.1, momentum=0.9),
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

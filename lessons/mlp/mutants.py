@@ -12,7 +12,7 @@ def dense_forward(x, weights, bias):
     return x @ weights + bias
 """
 PIECE = "x @ weights + bias"
-mutants("dense_forward", DENSE, "*", [("imports the answer", PIECE, "mlp.dense_forward(x, weights, bias)")])
+mutants("dense_forward", DENSE, "*", [("imports the answer", PIECE, "steps.dense_forward(x, weights, bias)")])
 mutants(
     "dense_forward",
     DENSE,
@@ -56,7 +56,7 @@ def relu_backward(upstream, z):
     return upstream * (z > 0)
 """
 FORWARD, BACKWARD = "np.maximum(z, 0)", "upstream * (z > 0)"
-mutants("relu", RELU, "*", [("imports the answer", RELU, "from llmcourse.models.mlp import relu, relu_backward")])
+mutants("relu", RELU, "*", [("imports the answer", RELU, "from llmcourse.steps.mlp import relu, relu_backward")])
 mutants(
     "relu",
     RELU,
@@ -109,7 +109,7 @@ def mse(prediction, target):
     return loss, grad
 """
 LOSS, GRAD = "np.mean(difference**2)", "2 * difference / difference.size"
-mutants("mse", MSE, "*", [("imports the answer", MSE, "from llmcourse.models.mlp import mse")])
+mutants("mse", MSE, "*", [("imports the answer", MSE, "from llmcourse.steps.mlp import mse")])
 mutants(
     "mse",
     MSE,
@@ -171,7 +171,7 @@ mutants(
     CROSS_ENTROPY,
     "*",
     [
-        ("imports the answer", CROSS_ENTROPY, "from llmcourse.models.mlp import softmax_cross_entropy"),
+        ("imports the answer", CROSS_ENTROPY, "from llmcourse.steps.mlp import softmax_cross_entropy"),
         (
             "takes SciPy's softmax",
             LOG_PROBS,
@@ -267,9 +267,7 @@ def gradient_check(loss_fn, params, grads, epsilon=1e-5):
         largest = max(largest, np.linalg.norm(numeric - grads[name]) / max(1e-8, a + b))
     return largest
 """
-mutants(
-    "gradient_check", CHECK, "*", [("imports the answer", CHECK, "from llmcourse.models.mlp import gradient_check")]
-)
+mutants("gradient_check", CHECK, "*", [("imports the answer", CHECK, "from llmcourse.steps.mlp import gradient_check")])
 mutants(
     "gradient_check",
     CHECK,
@@ -377,7 +375,7 @@ def mlp_backward(params, cache, grad_logits):
 SLOPE, START = '(cache[f"z{layer - 1}"] > 0)', "delta = grad_logits"
 WEIGHTS, BIAS = 'cache[f"a{layer - 1}"].T @ delta', "delta.sum(axis=0)"
 mutants(
-    "mlp_backward", BACKPROP, "*", [("imports the answer", BACKPROP, "from llmcourse.models.mlp import mlp_backward")]
+    "mlp_backward", BACKPROP, "*", [("imports the answer", BACKPROP, "from llmcourse.steps.mlp import mlp_backward")]
 )
 mutants(
     "mlp_backward",
@@ -453,7 +451,7 @@ def sgd_step(params, grads, velocity, learning_rate, momentum):
     return new_params, new_velocity
 """
 MIX, MOVE = "momentum * velocity[name] + grads[name]", "params[name] - learning_rate * new_velocity[name]"
-mutants("sgd_step", STEP, "*", [("imports the answer", STEP, "from llmcourse.models.mlp import sgd_step")])
+mutants("sgd_step", STEP, "*", [("imports the answer", STEP, "from llmcourse.steps.mlp import sgd_step")])
 mutants(
     "sgd_step",
     STEP,
@@ -535,21 +533,21 @@ mutants(
 
 TRAIN = """
 def train_mlp(x, labels, seed):
-    params = mlp.init_mlp((x.shape[1], 128, int(labels.max()) + 1), seed)
+    params = steps.init_mlp((x.shape[1], 128, int(labels.max()) + 1), seed)
     velocity = {name: np.zeros_like(value) for name, value in params.items()}
     rng = np.random.default_rng(seed)
     for _ in range(20):
         order = rng.permutation(len(x))
         for start in range(0, len(x), 64):
             batch = order[start : start + 64]
-            logits, cache = mlp.mlp_forward(params, x[batch])
-            _, grad_logits = mlp.softmax_cross_entropy(logits, labels[batch])
-            grads = mlp.mlp_backward(params, cache, grad_logits)
-            params, velocity = mlp.sgd_step(params, grads, velocity, 0.1, 0.9)
+            logits, cache = steps.mlp_forward(params, x[batch])
+            _, grad_logits = steps.softmax_cross_entropy(logits, labels[batch])
+            grads = steps.mlp_backward(params, cache, grad_logits)
+            params, velocity = steps.sgd_step(params, grads, velocity, 0.1, 0.9)
     return params
 """
 SIZES, ORDER = "(x.shape[1], 128, int(labels.max()) + 1)", "order = rng.permutation(len(x))"
-mutants("train_mlp", TRAIN, "*", [("imports the answer", TRAIN, "from llmcourse.models.mlp import train_mlp")])
+mutants("train_mlp", TRAIN, "*", [("imports the answer", TRAIN, "from llmcourse.steps.mlp import train_mlp")])
 mutants(
     "train_mlp",
     TRAIN,
@@ -566,7 +564,7 @@ mutants(
     TRAIN,
     "an_easy_problem_is_learned",
     [
-        ("throws the new params away", "params, velocity = mlp.sgd", "_, velocity = mlp.sgd"),
+        ("throws the new params away", "params, velocity = steps.sgd", "_, velocity = steps.sgd"),
         ("climbs: a negative learning rate", "0.1, 0.9", "-0.001, 0.9"),
         ("a learning rate far too small", "0.1, 0.9", "1e-6, 0.9"),
         (
@@ -592,7 +590,7 @@ mutants(
     "the_seed_decides_everything",
     [
         ("an order that the seed does not reach", "default_rng(seed)", "default_rng()"),
-        ("the same seed for everybody", "    params = mlp.init", "    seed = 0\n    params = mlp.init"),
+        ("the same seed for everybody", "    params = steps.init", "    seed = 0\n    params = steps.init"),
     ],
 )
 mutants(
@@ -632,7 +630,7 @@ def build_mlp(hidden_units):
     )
 """
 HIDDEN = 'keras.layers.Dense(hidden_units, activation="relu")'
-mutants("build_mlp", MODEL, "*", [("imports the answer", MODEL, "from llmcourse.models.mlp import build_mlp")])
+mutants("build_mlp", MODEL, "*", [("imports the answer", MODEL, "from llmcourse.steps.mlp import build_mlp")])
 mutants(
     "build_mlp",
     MODEL,

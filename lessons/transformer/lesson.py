@@ -53,7 +53,8 @@ from keras import ops
 from llmcourse import layers
 from llmcourse.decoding import greedy_decode as tested_greedy_decode
 from llmcourse.models.translator import Transformer
-from llmcourse.training import losses, warmup
+from llmcourse.training import losses
+from llmcourse import steps
 
 # %% [markdown]
 # ## 1. From a sequence to a sequence
@@ -636,7 +637,7 @@ plots.learning_curves(
 # entry by entry.
 
 
-# %% exercise="noam_schedule" forbid=["llmcourse.training.warmup.noam_schedule", "llmcourse.training.warmup.NoamSchedule"]
+# %% exercise="noam_schedule" forbid=["llmcourse.steps.transformer.noam_schedule", "llmcourse.steps.transformer.NoamSchedule"]
 def noam_schedule(step, d_model, warmup_steps):
     """Compute the learning rate of a step: a straight rise, then a fall with one over the square root.
 
@@ -658,9 +659,9 @@ def noam_schedule(step, d_model, warmup_steps):
 check("noam_schedule")
 
 # %% tags=["explore"]
-steps = np.arange(1, 1201)
+numbers = np.arange(1, 1201)
 schedules = {
-    f"D = {d_model}, {warmup_steps} warm-up steps": np.asarray(warmup.noam_schedule(steps, d_model, warmup_steps))
+    f"D = {d_model}, {warmup_steps} warm-up steps": np.asarray(steps.noam_schedule(numbers, d_model, warmup_steps))
     for d_model, warmup_steps in ((64, 100), (64, 400), (512, 400))
 }
 plots.learning_curves(
@@ -829,7 +830,7 @@ keras.utils.set_random_seed(0)
 model = Transformer(17, 17, num_layers=2, d_model=48, num_heads=4, d_ff=96, dropout=0.0)
 model.compile(
     optimizer=keras.optimizers.Adam(
-        warmup.NoamSchedule(48, 100, factor=0.3), beta_2=0.98, use_ema=True, ema_momentum=0.99
+        steps.NoamSchedule(48, 100, factor=0.3), beta_2=0.98, use_ema=True, ema_momentum=0.99
     ),
     loss=training_loss,
 )

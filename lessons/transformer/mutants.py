@@ -542,7 +542,7 @@ mutants(
         (
             "imports the answer",
             "    step = ",
-            "    return warmup.noam_schedule(step, d_model, warmup_steps)\n    step = ",
+            "    return steps.noam_schedule(step, d_model, warmup_steps)\n    step = ",
         )
     ],
 )

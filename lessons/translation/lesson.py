@@ -53,7 +53,7 @@ from llmcourse.data import Tokenizer, load_pairs
 from llmcourse.decoding import Translator, greedy_decode
 from llmcourse.models.translator import Transformer
 from llmcourse.training import losses, schedules
-from llmcourse.training import translation_steps as steps
+from llmcourse import steps
 
 # %% [markdown]
 # ## 1. Pairs of sentences
@@ -146,7 +146,7 @@ print("some of them:", *list(vocabulary)[200:1200:140])
 # `xa b`.
 
 
-# %% exercise="bpe_merges" forbid=["llmcourse.training.translation_steps.bpe_merges", "llmcourse.training.translation_steps.join_pair", "llmcourse.data.tokenizer.Tokenizer"]
+# %% exercise="bpe_merges" forbid=["llmcourse.steps.translation.bpe_merges", "llmcourse.steps.translation.join_pair", "llmcourse.data.tokenizer.Tokenizer"]
 def bpe_merges(word_counts, num_merges):
     """Learn the merges of byte-pair encoding.
 
@@ -270,7 +270,7 @@ plots.token_table(
 # the array should hold `int32`.
 
 
-# %% exercise="encode_batch" forbid=["llmcourse.training.translation_steps.encode_batch", "llmcourse.data.tokenizer.Tokenizer", "keras.layers.TextVectorization"]
+# %% exercise="encode_batch" forbid=["llmcourse.steps.translation.encode_batch", "llmcourse.data.tokenizer.Tokenizer", "keras.layers.TextVectorization"]
 def encode_batch(sentences, vocabulary, max_length):
     """Turn sentences into ids and say which of them are real tokens.
 
@@ -358,7 +358,7 @@ plots.target_shift(["START", "Meine", "Mutter", "schläft", "END"])
 # `"int32"` first; `ops.argmax` gives integers of another width, cast them too.
 
 
-# %% exercise="token_accuracy" forbid=["llmcourse.training.translation_steps.token_accuracy"]
+# %% exercise="token_accuracy" forbid=["llmcourse.steps.translation.token_accuracy"]
 def token_accuracy(targets, logits):
     """Compute the share of real tokens whose largest logit is the right one.
 
@@ -515,7 +515,7 @@ print("the same losses with Keras' layer:", bool(np.allclose(*histories, atol=1e
 # end: the loss takes logits.
 
 
-# %% exercise="build_translator" names=["TranslationModel", "build_translator"] forbid=["llmcourse.models.translator.Transformer", "llmcourse.training.translation_steps.TranslationModel", "llmcourse.training.translation_steps.build_translator"]
+# %% exercise="build_translator" names=["TranslationModel", "build_translator"] forbid=["llmcourse.models.translator.Transformer", "llmcourse.steps.translation.TranslationModel", "llmcourse.steps.translation.build_translator"]
 class TranslationModel(keras.Model):
     """Map a source and the beginning of its target to the logits of each next token."""
 
@@ -898,7 +898,7 @@ for beginning in ("", "Mein", "Deine Eltern", "Gestern", "Wie"):
 # Words that the vocabulary does not know may come; the function must not fail then.
 
 
-# %% exercise="train_translator" forbid=["llmcourse.training.translation_steps.train_translator", "llmcourse.training.translation.train_translation"]
+# %% exercise="train_translator" forbid=["llmcourse.steps.translation.train_translator", "llmcourse.training.translation.train_translation"]
 def train_translator(sources, targets, seed):
     """Train a translator and return it as a function.
 

@@ -38,7 +38,7 @@ PAIRS = "for pair in zip(symbols, symbols[1:]):"
 STOP = "        if not counts:\n            break\n"
 START_OF_LOOP = 'words = {word: [*word, "</w>"] for word in word_counts}'
 JOIN = MERGES[MERGES.index("            joined, place = [], 0") : MERGES.index("    return merges")]
-IMPORT = "from llmcourse.training.translation_steps import "
+IMPORT = "from llmcourse.steps.translation import "
 mutant("bpe_merges", fails="*", why="imports the answer", source=f"{IMPORT}bpe_merges\n")
 mutant(
     "bpe_merges",

@@ -44,7 +44,7 @@ def beam_search(
     hypothesis can beat its n-th best finished one any more: log-probabilities only fall, so an open one of sum s will
     never score more than s / max_length**alpha.
 
-    `llmcourse.decoding.plain.beam_search` follows another rule: it fills the places of finished hypotheses again, so it
+    `llmcourse.steps.decoding.beam_search` follows another rule: it fills the places of finished hypotheses again, so it
     looks at more of them, and the two may return different targets.
 
     Args:

@@ -33,7 +33,7 @@ LESSON = '''\
 # copy the weights
 import math
 
-# %% exercise="relu" names=["relu", "relu_backward"] forbid=["llmcourse.models.mlp.relu", "math.fabs"]
+# %% exercise="relu" names=["relu", "relu_backward"] forbid=["llmcourse.steps.mlp.relu", "math.fabs"]
 def relu(z):
     """Cut at zero.
 
@@ -152,7 +152,7 @@ def test_exercise_names_forbid_and_points_are_read(folder):
     exercises = load_lesson("tiny", folder).exercises
     assert list(exercises) == ["relu", "Counter"]
     assert exercises["relu"].names == ("relu", "relu_backward")
-    assert exercises["relu"].forbid == ("llmcourse.models.mlp.relu", "math.fabs")
+    assert exercises["relu"].forbid == ("llmcourse.steps.mlp.relu", "math.fabs")
     assert (exercises["Counter"].names, exercises["Counter"].forbid) == (("Counter",), ())
     assert [exercise.points for exercise in exercises.values()] == [2, 5]
 
@@ -217,7 +217,7 @@ def test_lesson_is_cached_until_a_file_changes(folder):
     assert load_lesson("tiny", folder).cells[0].source.endswith("keep $x$ and go on")
 
 
-FORBID = 'forbid=["llmcourse.models.mlp.relu", "math.fabs"]'
+FORBID = 'forbid=["llmcourse.steps.mlp.relu", "math.fabs"]'
 COUNTER = '# %% exercise="Counter"'
 CLASS_BLOCK = LESSON[LESSON.index("    ### BEGIN SOLUTION\n    start") : LESSON.index('\n\n# %% check="Counter"')]
 COUNTER_CHECK = '# %% check="Counter"'

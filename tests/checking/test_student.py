@@ -150,14 +150,14 @@ def test_defined_helpers_see_the_learners_names_and_leave_no_trace():
     assert "twice" not in namespace
 
 
-FORBIDDEN = ("llmcourse.models.mlp.relu", "llmcourse.models.mlp.relu_backward", "collections.Counter", "math.hypot")
+FORBIDDEN = ("llmcourse.steps.mlp.relu", "llmcourse.steps.mlp.relu_backward", "collections.Counter", "math.hypot")
 
 
 @pytest.mark.parametrize(
     ("source", "entered"),
     [
-        ("def f(x):\n    from llmcourse.models import mlp\n    return mlp.relu(x)", {"llmcourse.models.mlp.relu"}),
-        ("from llmcourse.models.mlp import relu as f", {"llmcourse.models.mlp.relu"}),
+        ("def f(x):\n    from llmcourse.steps import mlp\n    return mlp.relu(x)", {"llmcourse.steps.mlp.relu"}),
+        ("from llmcourse.steps.mlp import relu as f", {"llmcourse.steps.mlp.relu"}),
         ("def f(x):\n    import collections\n    return dict(collections.Counter([x.size]))", None),
         ("import collections\ndef f(x): return len(collections.Counter('aab'))", {"collections.Counter"}),
         ("import math\ndef f(x): return math.hypot(3, 4)", {"math.hypot"}),

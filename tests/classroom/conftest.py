@@ -7,12 +7,12 @@ import pytest
 
 from llmcourse.checking.criteria import Criterion
 from llmcourse.checking.lessons import load_lesson
-from llmcourse.classroom import connection
-from llmcourse.classroom import sandbox as walls
-from llmcourse.classroom.grading import Shelf, grade_submission
-from llmcourse.classroom.notebooks import solution_notebook, student_notebook
-from llmcourse.classroom.sandbox import Limits, Sandbox
-from llmcourse.classroom.submissions import Submission
+from llmcourse.classroom.authoring.notebooks import solution_notebook, student_notebook
+from llmcourse.classroom.grading.grader import Shelf, grade_submission
+from llmcourse.classroom.grading.submissions import Submission
+from llmcourse.classroom.sandbox import channel as connection
+from llmcourse.classroom.sandbox import pool as walls
+from llmcourse.classroom.sandbox.pool import Limits, Sandbox
 
 LESSON = '''
 # %% [markdown]

@@ -59,7 +59,7 @@ def test_the_steps_refuse_a_window_outside_the_image(places: list[tuple[int, int
 def test_padding_says_what_the_package_computes(
     size: int, kernel: int, expect_readable: Callable[[Picture], None]
 ) -> None:
-    from llmcourse.models.convolution import conv2d
+    from llmcourse.steps.cnn import conv2d
 
     picture = padding_and_stride(size, kernel)
     expect_readable(picture)

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from llmcourse.training import losses, warmup
+from llmcourse.steps import transformer as warmup
+from llmcourse.steps.transformer import NoamSchedule, noam_schedule
+from llmcourse.training import losses
 from llmcourse.training.losses import label_smoothed_loss
-from llmcourse.training.warmup import NoamSchedule, noam_schedule
 
 B, T, V = 2, 5, 7
 TARGETS = np.array([[3, 6, 1, 0, 0], [5, 2, 4, 3, 0]])

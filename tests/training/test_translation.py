@@ -121,7 +121,7 @@ def test_a_finished_run_is_read_and_not_repeated(finished, monkeypatch):
 def test_evaluating_again_gives_the_scores_of_the_run(finished):
     from typer.testing import CliRunner
 
-    from llmcourse.cli import app
+    from llmcourse.commands.app import app
 
     _, folder, scores, _ = finished
     measured = evaluate_translation(folder)

@@ -1,0 +1,147 @@
+"""`llmcourse demo`: right and wrong answers judged, a network trained on real digits, and a page that shows both."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from llmcourse.checking.lessons import Lesson
+from llmcourse.checking.report import Result
+from llmcourse.checking.run import PUBLIC_SEED
+from llmcourse.classroom.authoring.answers import Answer, AnswerChecker, caught, known_answers
+from llmcourse.classroom.grading.grader import grade_script, reference_script
+from llmcourse.classroom.sandbox.pool import Limits, Sandbox
+from llmcourse.data import load_mnist
+from llmcourse.files import write_atomically
+from llmcourse.plots import Picture, confusion_matrix, digits, learning_curves, weight_images
+from llmcourse.runtime import available_cores
+from llmcourse.steps import mlp
+
+EPOCHS = 20
+HIDDEN_UNITS = 128
+Step = Callable[[int, int], object]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One known answer with what the checks said of it."""
+
+    answer: Answer
+    result: Result
+    caught: bool
+    notebook_points: float = 0.0
+
+    @property
+    def as_expected(self) -> bool:
+        """Tell whether the grader judged it as it must, and the notebook's own checks alike."""
+        return self.caught and self.points == self.notebook_points
+
+    @property
+    def exercise(self) -> str:
+        """Name the exercise."""
+        return self.answer.exercise
+
+    @property
+    def kind(self) -> str:
+        """Say "reference", "empty" or "mutant"."""
+        return self.answer.kind
+
+    @property
+    def points(self) -> float:
+        """Count the points earned."""
+        return self.result.points
+
+    @property
+    def max_points(self) -> float:
+        """Count the points of a full answer."""
+        return self.result.max_points
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained network: accuracies from 0 to 1 and the pictures of how it went."""
+
+    train_accuracy: float
+    test_accuracy: float
+    pictures: tuple[tuple[str, Picture], ...]
+
+
+def check_answers(lesson: Lesson, step: Step) -> list[Judged]:
+    """Grade the reference, the empty copy and every mutant of a lesson as a class is graded, in processes of their own.
+
+    The notebook's own checks run beside it, with the same numbers, and must give the same points.
+
+    Args:
+        lesson: the lesson.
+        step: moves a progress bar, as `step(done, total)`.
+
+    Returns:
+        One row for each known answer.
+    """
+    checker, answers, jobs = AnswerChecker(lesson), known_answers(lesson), available_cores()
+
+    def judge(answer: Answer) -> Judged:
+        script = reference_script(lesson, answer.exercise, answer.source)
+        grading = grade_script(lesson, script, sandbox, PUBLIC_SEED, Limits(), only=[answer.exercise])
+        (graded,) = grading.graded()
+        result = Result(answer.exercise, graded.outcomes, hints_shown=1)
+        return Judged(answer, result, caught(answer, list(graded.outcomes)))
+
+    judged = []
+    # One thread each: on small matrices a second one costs more than it brings, and the workers have the cores.
+    with threadpool_limits(1), Sandbox(threads=1) as sandbox, ThreadPoolExecutor(jobs) as pool:
+        for count, row in enumerate(pool.map(judge, answers), start=1):
+            own = sum(outcome.points for outcome in checker.check(row.answer))
+            judged.append(replace(row, notebook_points=own))
+            step(count, len(answers))
+    return judged
+
+
+def train_on_digits(step: Step, seed: int = 0) -> Training:
+    """Train the NumPy network of the first lesson on 4,000 real digits and try it on 1,000 others.
+
+    Args:
+        step: called as `step(done, total)` after each epoch.
+        seed: for the first weights and the order of the digits.
+
+    Returns:
+        Accuracies and pictures: curves, digits with predictions, confusion matrix, weights.
+    """
+    data = load_mnist("small")
+    x_train, x_test = (images.reshape(len(images), -1) / 255.0 for images in (data.x_train, data.x_test))  # (N, 784)
+    curves: dict[str, list[float]] = {"training digits": [], "digits never seen": []}
+
+    def measure(epoch: int, params: mlp.Params) -> None:
+        for name, x, labels in (("training digits", x_train, data.y_train), ("digits never seen", x_test, data.y_test)):
+            logits, _ = mlp.mlp_forward(params, x)
+            curves[name].append(float(mlp.softmax_cross_entropy(logits, labels)[0]))
+        step(epoch, EPOCHS)
+
+    params = mlp.train_mlp(x_train, data.y_train, seed, hidden=(HIDDEN_UNITS,), epochs=EPOCHS, on_epoch=measure)
+    predictions = mlp.predict(params, x_test)  # (N,)
+    counts = np.zeros((10, 10), dtype=int)
+    np.add.at(counts, (data.y_test, predictions), 1)
+    wrong = np.flatnonzero(predictions != data.y_test)[:10]
+    some = np.concatenate([np.flatnonzero(predictions == data.y_test)[:20], wrong])
+    pictures = (
+        ("Learning", learning_curves(curves, ylabel="cross-entropy")),
+        ("Digits and predictions", digits(data.x_test[some], data.y_test[some], predictions[some])),
+        ("Which digits are taken for which", confusion_matrix(counts)),
+        ("What the first layer looks for", weight_images(params["W1"][:, :32])),
+    )
+    train_accuracy = float((mlp.predict(params, x_train) == data.y_train).mean())
+    return Training(train_accuracy, float((predictions == data.y_test).mean()), pictures)
+
+
+def write_report(folder: Path, lesson: Lesson, judged: Sequence[Judged], training: Training) -> Path:
+    """Write the report, one HTML file that needs nothing else, and return its path."""
+    from jinja2 import Environment, select_autoescape
+
+    source = files("llmcourse").joinpath("commands", "demo.html.j2").read_text(encoding="utf-8")
+    template = Environment(autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True)
+    page = template.from_string(source).render(lesson=lesson, judged=judged, training=training)
+    return write_atomically(folder / "index.html", page)
