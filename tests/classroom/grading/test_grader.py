@@ -13,8 +13,8 @@ from llmcourse.checking.criteria import Criterion
 from llmcourse.checking.lessons import load_lesson
 from llmcourse.checking.run import PUBLIC_SEED
 from llmcourse.classroom.authoring.answers import AnswerChecker, caught, known_answers
+from llmcourse.classroom.grading import grader as graders
 from llmcourse.classroom.grading.grader import grade_class, grade_script, reference_script
-from llmcourse.classroom.grading.grader import grading as graders
 from llmcourse.classroom.grading.submissions import Submission
 from llmcourse.classroom.sandbox.pool import Limits, Sandbox
 
