@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from llmcourse.checking.criteria import load_mutants
 from llmcourse.checking.lessons import Lesson, load_lesson
 from llmcourse.classroom.authoring.release import write_course
 from llmcourse.runtime import available_cores
@@ -67,7 +66,7 @@ def prepare(course: Path, lesson: Lesson, sizes: set[int]) -> None:
     run([COMMANDS / "nbgrader", "generate_assignment", lesson.id], course)
     (released,) = (course / "release" / lesson.id).glob("*.ipynb")
     solutions = {id: task.solution for id, task in lesson.exercises.items()}
-    mutants = cycle(load_mutants(lesson.folder / "mutants.py"))
+    mutants = cycle([answer for answers in lesson.answers.values() for answer in answers if answer.kind == "mutant"])
     for number in range(max(sizes)):
         answers = (solutions, {}, None)[number % 3]
         if answers is None:

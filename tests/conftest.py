@@ -36,3 +36,16 @@ def _has_gpu():
 @pytest.fixture(scope="session")
 def root():
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def write_lesson():
+    """Write the files of a lesson from their texts."""
+
+    def write(folder, lesson, exercises):
+        (folder / "exercises").mkdir(parents=True)
+        (folder / "lesson.py").write_text(lesson.lstrip(), encoding="utf-8")
+        for name, text in exercises.items():
+            (folder / "exercises" / f"{name}.py").write_text(text.lstrip(), encoding="utf-8")
+
+    return write

@@ -16,7 +16,7 @@ def test_the_wheel_starts_a_course_in_an_empty_environment(tmp_path, root):
     subprocess.run(build, cwd=root, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert "llmcourse/lessons/mlp/checks.py" in names
+    assert "llmcourse/lessons/mlp/exercises/relu.py" in names
     assert "llmcourse/notebooks/student/01_mlp.ipynb" in names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "notebooks", "lessons"))]
 

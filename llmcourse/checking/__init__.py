@@ -4,7 +4,7 @@ Nothing here imports Keras or TensorFlow, and nothing of the classroom side.
 """
 
 from llmcourse.checking.check import Check, lesson
-from llmcourse.checking.criteria import Criterion, Mutant, criterion, mutant, mutants, replace_once
+from llmcourse.checking.criteria import Answer, Criterion, accepted, criterion, mutant, mutants, replace_once
 from llmcourse.checking.expectations import (
     expect,
     expect_close,
@@ -16,10 +16,11 @@ from llmcourse.checking.expectations import (
 from llmcourse.checking.report import Result
 
 __all__ = [
+    "Answer",
     "Check",
     "Criterion",
-    "Mutant",
     "Result",
+    "accepted",
     "criterion",
     "expect",
     "expect_close",

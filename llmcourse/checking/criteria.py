@@ -1,18 +1,14 @@
-"""What a lesson declares: criteria with points and hints, and mutants, wrong answers that a criterion must catch."""
+"""What an exercise's file declares: criteria with points and hints, and known answers, right ones and wrong ones."""
 
 import math
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from llmcourse.checking.student import Student
 
-_registry: list[Any] | None = None
-_one_file_at_a_time = threading.RLock()  # the grader loads lessons from several threads
+Function = Callable[[Student, np.random.Generator], None]
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,7 @@ class Criterion:
 
     exercise: str
     name: str
-    function: Callable[[Student, np.random.Generator], None]
+    function: Function
     points: float
     hints: tuple[str, ...]
     hidden: bool = False
@@ -47,25 +43,46 @@ class Criterion:
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """A typical wrong answer: `source` replaces the exercise's cell, and the criterion named `fails` must catch it.
+class Answer:
+    """A known answer of an exercise: `source` stands in the place of its cell.
 
-    `fails="*"` means that no criterion may pass.
+    `kind` is "reference" or "empty" for the lesson's own two, "accepted" for a right answer written otherwise, "mutant"
+    for a typical wrong one, which the criterion named `fails` must catch; `fails="*"` means that no criterion may pass.
     """
 
+    kind: str
     exercise: str
-    fails: str
-    why: str
     source: str
+    why: str = ""
+    fails: str = ""
+
+    @property
+    def title(self) -> str:
+        """Say in a few words what this answer is."""
+        return {"reference": "the reference", "empty": "nothing written"}.get(self.kind, self.why)
+
+
+class Declarations:
+    """Collects what the file of one exercise declares while it runs.
+
+    Args:
+        exercise: the exercise's id, which is the file's name.
+    """
+
+    current: "Declarations | None" = None  # of the file that is being loaded; at other times nothing is collected
+
+    def __init__(self, exercise: str):
+        self.exercise = exercise
+        self.criteria: list[Criterion] = []
+        self.answers: list[Answer] = []
 
 
 def criterion(
-    exercise: str, *, points: float = 1, hints: Sequence[str] = (), hidden: bool = False, slow: bool = False
-) -> Callable[[Callable[[Student, np.random.Generator], None]], Callable[[Student, np.random.Generator], None]]:
-    """Declare a criterion of an exercise; the decorated function raises where the answer falls short.
+    *, points: float = 1, hints: Sequence[str] = (), hidden: bool = False, slow: bool = False
+) -> Callable[[Function], Function]:
+    """Declare a criterion of the exercise; the decorated function raises where the answer falls short.
 
     Args:
-        exercise: id of the exercise in lesson.py.
         points: what passing it earns, more than 0.
         hints: shown one by one, from a question to nearly the code.
         hidden: runs only in the grader.
@@ -76,32 +93,43 @@ def criterion(
     if isinstance(hints, str):
         raise TypeError("hints must be a list of strings. Received: one string.")
 
-    def declare(
-        function: Callable[[Student, np.random.Generator], None],
-    ) -> Callable[[Student, np.random.Generator], None]:
-        _register(Criterion(exercise, function.__name__, function, points, tuple(hints), hidden, slow))
+    def declare(function: Function) -> Function:
+        file = Declarations.current
+        if file:
+            if function.__name__ in {item.name for item in file.criteria}:
+                raise ValueError(f"every criterion must have its own name. Received: {function.__name__} twice.")
+            name = function.__name__
+            file.criteria.append(Criterion(file.exercise, name, function, points, tuple(hints), hidden, slow))
         return function
 
     return declare
 
 
-def mutant(exercise: str, *, fails: str, why: str, source: str) -> None:
-    """Declare a typical wrong answer of an exercise, and the criterion that must catch it.
+def accepted(why: str, source: str) -> None:
+    """Declare a right answer that is written otherwise than the reference; no criterion may fail it.
 
     Args:
-        exercise: id of the exercise in lesson.py.
+        why: what is different, in words.
+        source: the exercise's cell; names that it leaves out are taken from the reference.
+    """
+    _note("accepted", source, why)
+
+
+def mutant(*, fails: str, why: str, source: str) -> None:
+    """Declare a typical wrong answer, and the criterion that must catch it.
+
+    Args:
         fails: name of the criterion that must fail; "*" where all must.
         why: the fault in words.
         source: the wrong exercise cell; names that it leaves out are taken from the reference.
     """
-    _register(Mutant(exercise, fails, why, source.strip() + "\n"))
+    _note("mutant", source, why, fails)
 
 
-def mutants(exercise: str, right: str, fails: str, faults: Iterable[Sequence[str]]) -> None:
+def mutants(right: str, fails: str, faults: Iterable[Sequence[str]]) -> None:
     """Declare several mutants of one criterion, each a right answer with pieces of it replaced, as people go wrong.
 
     Args:
-        exercise: id of the exercise in lesson.py.
         right: source of a right answer.
         fails: name of the criterion that must fail for all of them; "*" where all must.
         faults: for each mutant the fault in words, then a piece of `right` and its replacement, or several such pairs.
@@ -110,7 +138,7 @@ def mutants(exercise: str, right: str, fails: str, faults: Iterable[Sequence[str
         ValueError: a piece does not occur exactly once, or has no replacement.
     """
     for why, *pieces in faults:
-        mutant(exercise, fails=fails, why=why, source=replace_once(right, *pieces))
+        mutant(fails=fails, why=why, source=replace_once(right, *pieces))
 
 
 def replace_once(source: str, *pieces: str) -> str:
@@ -133,45 +161,7 @@ def replace_once(source: str, *pieces: str) -> str:
     return source
 
 
-def load_criteria(path: Path) -> dict[str, tuple[Criterion, ...]]:
-    """Run a lesson's checks.py and return its criteria by exercise, in the order of the file.
-
-    Raises:
-        ValueError: the file does not run, holds no criterion, or two criteria share a name.
-    """
-    found: dict[str, tuple[Criterion, ...]] = {}
-    names: set[str] = set()
-    for item in _run(path, Criterion):
-        if item.name in names:
-            raise ValueError(f"{path}: every criterion must have its own name. Received: {item.name} twice.")
-        names.add(item.name)
-        found[item.exercise] = (*found.get(item.exercise, ()), item)
-    return found
-
-
-def load_mutants(path: Path) -> tuple[Mutant, ...]:
-    """Run a lesson's mutants.py and return its mutants in the order of the file."""
-    return tuple(_run(path, Mutant))
-
-
-def _register(item: Criterion | Mutant) -> None:
-    if _registry is not None:
-        _registry.append(item)
-
-
-def _run(path: Path, kind: type) -> list[Any]:
-    """Run a declaration file and collect what it registers."""
-    global _registry
-    with _one_file_at_a_time:
-        previous, _registry = _registry, []
-        try:
-            source = path.read_text(encoding="utf-8")
-            exec(compile(source, str(path), "exec"), {"__name__": f"llmcourse.lessons.{path.parent.name}.{path.stem}"})
-            found = [item for item in _registry if isinstance(item, kind)]
-        except Exception as error:
-            raise ValueError(f"{path} must run without an error. Received: {type(error).__name__}: {error}") from error
-        finally:
-            _registry = previous
-    if not found:
-        raise ValueError(f"{path} must declare at least one {kind.__name__.lower()}. Received: none.")
-    return found
+def _note(kind: str, source: str, why: str, fails: str = "") -> None:
+    file = Declarations.current
+    if file:
+        file.answers.append(Answer(kind, file.exercise, source.strip() + "\n", why, fails))

@@ -1,4 +1,4 @@
-"""Read a lesson: its cells, exercises and criteria, from the three files of its folder.
+"""Read a lesson: its cells, exercises and criteria, from the files of its folder.
 
 The notebook builder reads lessons to write notebooks; beside the learner the same reading gives `check.reset`,
 `check.solution` and the functions that an exercise forbids.
@@ -15,11 +15,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from llmcourse.checking.cells import RawCell, read_cells
-from llmcourse.checking.criteria import Criterion, load_criteria
+from llmcourse.checking.criteria import Answer, Criterion
+from llmcourse.checking.exercises import FOLDER, exercise_files, load_exercises
 from llmcourse.checking.syllabus import Entry, LessonError, load_syllabus
 from llmcourse.resources import lessons_folder
 
-FILES = ("lesson.py", "checks.py", "mutants.py")
+TEXT = "lesson.py"
 STUB = "raise NotImplementedError  # your code here"
 CLASS_STUB = "pass  # your code here"  # a class body runs at once: raising there would stop "Run All"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -71,6 +72,7 @@ class Lesson:
     cells: tuple[Cell, ...]
     exercises: Mapping[str, Exercise]
     criteria: Mapping[str, tuple[Criterion, ...]]
+    answers: Mapping[str, tuple[Answer, ...]]
 
 
 def load_lesson(id: str, folder: Path | str | None = None) -> Lesson:
@@ -84,49 +86,61 @@ def load_lesson(id: str, folder: Path | str | None = None) -> Lesson:
 
     Raises:
         LessonError: the lesson is unknown, a file is missing, or its files contradict each other.
-        ValueError: checks.py does not run.
+        ValueError: an exercise's file does not run.
     """
     root = (Path(folder) if folder is not None else lessons_folder()).absolute()
     entries = {entry.id: entry for entry in load_syllabus(root)}
     if id not in entries:
         raise LessonError(f"The lesson must be one of {', '.join(entries) or '(none listed)'}. Received: {id!r}.")
-    paths = [root / id / name for name in FILES]
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise LessonError(f"{root / id} must hold {', '.join(FILES)}. Received: no {', '.join(missing)}.")
-    stamp = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
-    return _load(entries[id], root / id, stamp)
+    folder = root / id
+    if not (folder / TEXT).is_file():
+        raise LessonError(f"{folder} must hold {TEXT}. Received: no such file.")
+    files = [folder / TEXT, *exercise_files(folder)]
+    stamp = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    return _load(entries[id], folder, stamp)
 
 
 @lru_cache(maxsize=32)
 def _load(entry: Entry, folder: Path, stamp: tuple) -> Lesson:
     """Read the files; `stamp` is only part of the cache's key."""
-    criteria = load_criteria(folder / "checks.py")
+    raw_cells = read_cells(folder / TEXT)
+    declared = load_exercises(folder, _require_files(raw_cells, folder))
+    criteria = {id: tuple(item.criteria) for id, item in declared.items()}
     cells: list[Cell] = []
     exercises: dict[str, Exercise] = {}
     stated: dict[str, RawCell] = {}
-    for raw in read_cells(folder / "lesson.py"):
+    for raw in raw_cells:
         cell = _cell(raw, entry.id, taken={cell.id for cell in cells})
         if cell.exercise:
             if cell.exercise in exercises:
                 raise raw.error(f"every exercise must have its own id. Received: {cell.exercise!r} a second time.", -1)
-            exercises[cell.exercise] = _exercise(raw, cell.exercise, criteria.get(cell.exercise, ()))
+            exercises[cell.exercise] = _exercise(raw, cell.exercise, criteria[cell.exercise])
             stated[cell.exercise] = raw
         elif cell.check:
             _require_check(raw, cell, exercises, cells)
         cells.append(cell)
     for id in exercises.keys() - {cell.check for cell in cells}:
         raise stated[id].error(f'an exercise must have a check cell below it: # %% check="{id}". Received: none.', -1)
-    for item in (item for id, group in criteria.items() if id not in exercises for item in group):
-        place = f"{folder / 'checks.py'}:{item.function.__code__.co_firstlineno}"
-        raise LessonError(f"{place}: a criterion must belong to an exercise of lesson.py. Received: {item.exercise!r}.")
+    for path in exercise_files(folder):
+        if path.stem not in exercises and path.parent.name == FOLDER:
+            raise LessonError(f"{path}: an exercise of {TEXT} must have this name. Received: none.")
     return Lesson(
         **vars(entry),
         folder=folder,
         cells=tuple(cells),
         exercises=MappingProxyType(exercises),
         criteria=MappingProxyType(criteria),
+        answers=MappingProxyType({id: tuple(item.answers) for id, item in declared.items()}),
     )
+
+
+def _require_files(cells: Sequence[RawCell], folder: Path) -> list[str]:
+    """List the exercises that the text states, each of which must have its file."""
+    stated = {cell.metadata["exercise"]: cell for cell in cells if cell.metadata.get("exercise")}
+    for id, cell in stated.items():
+        if not (folder / FOLDER / f"{id}.py").is_file():
+            raise cell.error(f"an exercise must have a file {FOLDER}/{id}.py. Received: none.", -1)
+    return list(stated)
 
 
 def _cell(raw: RawCell, lesson_id: str, taken: set[str]) -> Cell:
@@ -165,11 +179,8 @@ def _require_check(raw: RawCell, cell: Cell, exercises: Mapping[str, Exercise], 
 
 def _exercise(raw: RawCell, id: str, criteria: tuple[Criterion, ...]) -> Exercise:
     if all(item.hidden for item in criteria):
-        wanted = f'@criterion("{id}")'
         raise raw.error(
-            f"an exercise needs a criterion in checks.py that is not hidden: {wanted}. "
-            f"Received: {len(criteria)} hidden and no other.",
-            -1,
+            f"an exercise needs a criterion that is not hidden. Received: {len(criteria)} hidden and no other.", -1
         )
     starter, solution = _split_solution(raw)
     names = tuple(raw.metadata.get("names") or [id])

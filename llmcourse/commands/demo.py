@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from llmcourse.checking.criteria import Answer
 from llmcourse.checking.lessons import Lesson
 from llmcourse.checking.report import Result
 from llmcourse.checking.run import PUBLIC_SEED
-from llmcourse.classroom.authoring.answers import Answer, AnswerChecker, caught, known_answers
+from llmcourse.classroom.authoring.answers import AnswerChecker, caught, known_answers
 from llmcourse.classroom.grading.grader import grade_script, reference_script
 from llmcourse.classroom.sandbox.pool import Limits, Sandbox
 from llmcourse.data import load_mnist

@@ -26,35 +26,37 @@ def double(x):
 # %% check="double"
 check("double")
 '''
-CHECKS = '''
-from llmcourse.checking import criterion, expect_close
+EXERCISES = {
+    "double": '''
+from llmcourse.checking import criterion, expect_close, mutant
 
-@criterion("double", points=2, hints=["What is twice 3?", "Use `2 * x`."])
+
+@criterion(points=2, hints=["What is twice 3?", "Use `2 * x`."])
 def the_result_is_twice_the_input(student, rng):
     """double(x) is twice x."""
     x = rng.normal(size=3)
     expect_close(student.double(x), 2 * x, what="double(x)")
 
-@criterion("double", hints=["Look at 0."])
+
+@criterion(hints=["Look at 0."])
 def zero_stays_zero(student, rng):
     """double(0) is 0."""
     expect_close(student.double(0.0), 0.0, what="double(0.0)")
 
-@criterion("double", hidden=True)
+
+@criterion(hidden=True)
 def only_for_the_grader(student, rng):
     raise RuntimeError("never here")
-'''
-MUTANTS = """
-from llmcourse.checking import mutant
-mutant("double", fails="zero_stays_zero", why="adds", source="def double(x): return x + 2")
-"""
+
+
+mutant(fails="zero_stays_zero", why="adds", source="def double(x): return x + 2")
+''',
+}
 
 
 @pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "lessons" / "toy").mkdir(parents=True)
-    for name, text in (("lesson", LESSON), ("checks", CHECKS), ("mutants", MUTANTS)):
-        (tmp_path / "lessons" / "toy" / f"{name}.py").write_text(text.lstrip())
+def folder(tmp_path, write_lesson):
+    write_lesson(tmp_path / "lessons" / "toy", LESSON, EXERCISES)
     (tmp_path / "lessons" / "syllabus.toml").write_text(
         '[[lesson]]\nid = "toy"\ntitle = "Toy"\nminutes = 5\nprerequisites = []\n'
     )

@@ -80,33 +80,35 @@ print(relu(3.0))
 print(relu(3.0))
 '''
 
-CHECKS = '''\
-from llmcourse.checking import criterion, expect
+EXERCISES = {
+    "relu": '''
+from llmcourse.checking import criterion, expect, mutant
 
 
-@criterion("relu", points=2, hints=["one", "two"])
+@criterion(points=2, hints=["one", "two"])
 def positive_entries_stay(student, rng):
     """Stay."""
     expect(student.relu(3.0) == 3.0, required="3", received="other")
 
 
-@criterion("relu", points=3, hidden=True)
+@criterion(points=3, hidden=True)
 def negative_entries_become_zero(student, rng):
     """Zero."""
     expect(student.relu(-3.0) == 0.0, required="0", received="other")
 
 
-@criterion("Counter", points=5)
+mutant(fails="positive_entries_stay", why="zero", source="def relu(z):\\n    return 0.0")
+''',
+    "Counter": '''
+from llmcourse.checking import criterion, expect
+
+
+@criterion(points=5)
 def it_counts(student, rng):
     """Count."""
     expect(True, required="a", received="b")
-'''
-
-MUTANTS = """\
-from llmcourse.checking import mutant
-
-mutant("relu", fails="positive_entries_stay", why="zero", source="def relu(z):\\n    return 0.0")
-"""
+''',
+}
 
 
 @pytest.fixture(autouse=True)
@@ -115,11 +117,9 @@ def no_other_lessons(monkeypatch):
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, write_lesson) -> Path:
     (tmp_path / "syllabus.toml").write_text(SYLLABUS)
-    (tmp_path / "tiny").mkdir()
-    for name, text in (("lesson.py", LESSON), ("checks.py", CHECKS), ("mutants.py", MUTANTS)):
-        (tmp_path / "tiny" / name).write_text(text)
+    write_lesson(tmp_path / "tiny", LESSON, EXERCISES)
     return tmp_path
 
 
@@ -250,7 +250,7 @@ MISTAKES = {  # what is replaced, by what, the text that begins in the line to b
     "raw cell": ("# %%\n# copy", "# %% [raw]\n# copy", "# %% [raw]", "must be Markdown or code"),
     "empty cell": ("# %%\nprint(relu(3.0))\n", "# %% \n", "# %% \n", "not empty"),
     "text before the first cell": ("# %% [markdown]\n", "import os\n# %% [markdown]\n", "import os", "must begin with"),
-    "no criterion": ("Counter", "Total", '# %% exercise="Total"', 'that is not hidden: @criterion("Total")'),
+    "no criterion": ("Counter", "Total", '# %% exercise="Total"', 'must have a file exercises/Total.py'),
 }  # fmt: skip
 
 
@@ -269,26 +269,38 @@ def test_mistake_in_the_lesson_is_named_with_its_line(folder, mistake):
     assert message in str(caught.value)
 
 
-def test_criterion_of_an_unknown_exercise_is_named_with_its_line(folder):
-    path = folder / "tiny" / "checks.py"
-    path.write_text(CHECKS + CHECKS[CHECKS.index("\n\n@") :].replace("Counter", "Timer").replace("def ", "def also_"))
-    line = path.read_text().splitlines().index('@criterion("Timer", points=5)') + 1
-    with pytest.raises(LessonError, match=rf"tiny/checks\.py:{line}: .*Received: 'Timer'"):
+def test_file_of_an_unknown_exercise_is_named(folder):
+    (folder / "tiny" / "exercises" / "Timer.py").write_text(EXERCISES["Counter"])
+    with pytest.raises(LessonError, match=r"tiny/exercises/Timer\.py: an exercise of lesson\.py must have this name"):
         load_lesson("tiny", folder)
 
 
 def test_exercise_with_only_hidden_criteria_is_refused(folder):
-    path = folder / "tiny" / "checks.py"
-    path.write_text(CHECKS.replace("points=5", "points=5, hidden=True"))
+    rewrite(folder, "points=5", "points=5, hidden=True", "exercises/Counter.py")
     with pytest.raises(LessonError, match="Received: 1 hidden"):
         load_lesson("tiny", folder)
 
 
-@pytest.mark.parametrize("name", ["lesson.py", "checks.py", "mutants.py"])
-def test_missing_file_is_named(folder, name):
-    (folder / "tiny" / name).unlink()
-    with pytest.raises(LessonError, match=rf"must hold lesson\.py, checks\.py, mutants\.py\. Received: no {name}"):
+def test_missing_text_is_named(folder):
+    (folder / "tiny" / "lesson.py").unlink()
+    with pytest.raises(LessonError, match=r"must hold lesson\.py\. Received: no such file"):
         load_lesson("tiny", folder)
+
+
+def test_missing_exercise_is_named_with_the_line_of_its_cell(folder):
+    (folder / "tiny" / "exercises" / "Counter.py").unlink()
+    line = LESSON.splitlines().index('# %% exercise="Counter"') + 1
+    with pytest.raises(LessonError, match=rf"lesson\.py:{line}: .*exercises/Counter\.py\. Received: none"):
+        load_lesson("tiny", folder)
+
+
+def test_a_changed_oracle_counts_at_once(folder):
+    rewrite(folder, "points=5", "points=FIVE", "exercises/Counter.py")
+    rewrite(folder, "from llmcourse", "from ..oracles import FIVE\nfrom llmcourse", "exercises/Counter.py")
+    for value in (5, 17):
+        (folder / "tiny" / "oracles.py").write_text(f"FIVE = {value}\n")
+        assert load_lesson("tiny", folder).exercises["Counter"].points == value
+    assert not [name for name in sys.modules if name.startswith("llmcourse.lessons")]
 
 
 def test_unknown_lesson_is_answered_with_the_known_ones(folder):

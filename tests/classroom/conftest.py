@@ -72,41 +72,71 @@ def slope(function, x):
 # %% check="slope"
 check("slope")
 '''
-CHECKS = '''
-import numpy as np
-from llmcourse.checking import criterion, expect, expect_close, expect_unchanged
+EXERCISES = {
+    "double": '''
+from llmcourse.checking import criterion, expect_close, expect_unchanged, mutant
 
-@criterion("double", points=2, hints=["What is twice 3?", "Use `2 * x`."])
+
+@criterion(points=2, hints=["What is twice 3?", "Use `2 * x`."])
 def the_result_is_twice_the_input(student, rng):
     """double(x) is twice x."""
     x = rng.normal(size=(3, 5))
     expect_close(student.double(x), 2 * x, what="double(x)")
     expect_unchanged(student)
 
-@criterion("double", hints=["Look at 0."])
+
+@criterion(hints=["Look at 0."])
 def zero_stays_zero(student, rng):
     """double(0) is 0."""
     expect_close(student.double(0.0), 0.0, what="double(0.0)")
 
-@criterion("shift", points=2)
+
+mutant(fails="zero_stays_zero", why="adds 2", source="def double(x): return x + 2")
+mutant(fails="the_result_is_twice_the_input", why="triples", source="def double(x): return 3 * x")
+mutant(fails="the_result_is_twice_the_input", why="writes into the given array", source="""
+def double(x):
+    x *= 2
+    return x
+""")
+mutant(fails="*", why="imports the answer", source="""
+def double(x):
+    from fractions import Fraction
+    Fraction(1, 3).limit_denominator(2)
+    return 2 * x
+""")
+''',
+    "shift": '''
+from llmcourse.checking import criterion, expect_close, mutant
+
+
+@criterion(points=2)
 def the_result_is_shifted(student, rng):
     """shift(x) is x + 7."""
     x = rng.normal(size=7)
     expect_close(student.shift(x), x + 7, what="shift(x)")
 
-@criterion("slope", points=3)
+
+mutant(fails="*", why="shifts the other way", source="def shift(x): return x - OFFSET")
+''',
+    "slope": '''
+from llmcourse.checking import criterion, expect, expect_close, mutant
+
+
+@criterion(points=3)
 def a_parabola_has_the_slope_2x(student, rng):
     """The slope of x**2 is 2 x."""
     x = float(rng.normal())
     expect_close(student.slope(lambda at: at**2, x), 2 * x, what="slope(f, x)", tolerance=1e-5)
 
-@criterion("slope", points=1)
+
+@criterion(points=1)
 def a_line_predicts(student, rng):
     """Line(s).predict(x) is s x."""
     x = rng.normal(size=5)
     expect_close(student.Line(3.0).predict(x), 3 * x, what="Line(3).predict(x)")
 
-@criterion("slope", points=0.5, hidden=True)
+
+@criterion(points=0.5, hidden=True)
 def the_random_numbers_are_seeded(student, rng):
     """A line has one slope, and equal seeds draw equal numbers; only the grader runs this."""
     expect_close(student.slope(lambda at: 5 * at + 1, float(rng.normal())), 5.0, tolerance=1e-5)
@@ -117,46 +147,28 @@ def the_random_numbers_are_seeded(student, rng):
     student._reseed(5)
     student.define(helper)
     expect(student.draw() == first != second, required="the same number again", received=first)
-'''
-MUTANTS = '''
-from llmcourse.checking import mutant
-mutant("double", fails="zero_stays_zero", why="adds 2", source="def double(x): return x + 2")
-mutant("double", fails="the_result_is_twice_the_input", why="triples", source="def double(x): return 3 * x")
-mutant("double", fails="the_result_is_twice_the_input", why="writes into the given array", source="""
-def double(x):
-    x *= 2
-    return x
-""")
-mutant("double", fails="*", why="imports the answer", source="""
-def double(x):
-    from fractions import Fraction
-    Fraction(1, 3).limit_denominator(2)
-    return 2 * x
-""")
-mutant("shift", fails="*", why="shifts the other way", source="def shift(x): return x - OFFSET")
-mutant("slope", fails="a_line_predicts", why="no line", source="""
+
+
+mutant(fails="a_line_predicts", why="no line", source="""
 class Line:
     def __init__(self, steepness): self.steepness = steepness
     def predict(self, x): return x
 """)
-mutant("slope", fails="a_parabola_has_the_slope_2x", why="no slope", source="def slope(f, x): return f(x)")
-'''
+mutant(fails="a_parabola_has_the_slope_2x", why="no slope", source="def slope(f, x): return f(x)")
+''',
+}
+
 FULL = 9.5
 SEED = "5eed" * 16
 
 
-def make_lesson(folder, id="toy", lesson=LESSON, checks=CHECKS, mutants=MUTANTS):
-    (folder / id).mkdir(parents=True)
-    for name, text in (("lesson", lesson), ("checks", checks), ("mutants", mutants)):
-        (folder / id / f"{name}.py").write_text(text.lstrip())
-    with (folder / "syllabus.toml").open("a") as file:
-        file.write(f'[[lesson]]\nid = "{id}"\ntitle = "Toy"\nminutes = 5\nprerequisites = []\n')
-    return folder
-
-
 @pytest.fixture(scope="session")
-def lessons(tmp_path_factory):
-    return make_lesson(tmp_path_factory.mktemp("lessons"))
+def lessons(tmp_path_factory, write_lesson):
+    folder = tmp_path_factory.mktemp("lessons")
+    write_lesson(folder / "toy", LESSON, EXERCISES)
+    entry = '[[lesson]]\nid = "toy"\ntitle = "Toy"\nminutes = 5\nprerequisites = []\n'
+    (folder / "syllabus.toml").write_text(entry)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Start a new lesson: three files that already pass every test of a lesson, for the author to change."""
+"""Start a new lesson: a text and an exercise that already pass every test of a lesson, for the author to change."""
 
 import json
 import os
@@ -73,14 +73,15 @@ print("smoothed:", moving_average(losses, 2))
 # the later it shows a change.
 '''
 
-CHECKS = '''\
+EXERCISE = '''\
+"""Exercise `moving_average`: what a right answer must do, right answers written otherwise, and typical wrong ones."""
+
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close
+from llmcourse.checking import accepted, criterion, expect_close, mutant
 
 
 @criterion(
-    "moving_average",
     points=2,
     hints=[
         "How many full windows are there for 5 values and a width of 2? Count them on paper.",
@@ -96,13 +97,21 @@ def each_entry_is_the_mean_of_its_window(student, rng):
     sums = np.concatenate([[0.0], np.cumsum(values)])
     means = (sums[width:] - sums[:-width]) / width
     expect_close(student.moving_average(values, width), means, what="moving_average(values, width)")
-'''
 
-MUTANTS = '''\
-from llmcourse.checking import mutant
+
+# --- right answers, written otherwise ---------------------------------------------------------------------------------
+
+accepted(
+    "a view of all windows",
+    """
+def moving_average(values, width):
+    return np.lib.stride_tricks.sliding_window_view(values, width).mean(axis=1)
+""",
+)
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
 
 mutant(
-    "moving_average",
     fails="each_entry_is_the_mean_of_its_window",
     why="divides by the number of values instead of the width of the window",
     source="""
@@ -113,7 +122,6 @@ def moving_average(values, width):
 )
 
 mutant(
-    "moving_average",
     fails="*",
     why="calls NumPy's own function instead of writing it",
     source="""
@@ -151,10 +159,10 @@ def new_lesson(id: str, folder: Path | str | None = None, title: str | None = No
     syllabus, target = root / "syllabus.toml", root / id
     listed = _with_entry(syllabus, id, title)
     new_folder, new_syllabus = root / f".{id}.{os.getpid()}", root / f".syllabus.toml.{os.getpid()}"
-    texts = {"lesson.py": LESSON.replace("LESSON_ID", id).replace("LESSON_TITLE", title)}
-    texts |= {"checks.py": CHECKS, "mutants.py": MUTANTS}
+    text = LESSON.replace("LESSON_ID", id).replace("LESSON_TITLE", title)
+    texts = {"lesson.py": text, "exercises/moving_average.py": EXERCISE}
     try:
-        new_folder.mkdir()
+        (new_folder / "exercises").mkdir(parents=True)
         for name, text in texts.items():
             (new_folder / name).write_text(text, encoding="utf-8", newline="\n")
         new_syllabus.write_text(listed, encoding="utf-8", newline="\n")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from llmcourse.checking.criteria import load_mutants
 from llmcourse.checking.lessons import load_lesson
 from llmcourse.classroom.authoring.release import write_course
 from llmcourse.commands.app import app
@@ -124,7 +123,7 @@ def test_nbgrader_gives_the_points_that_llmcourse_gives(course, tmp_path):
     from nbgrader.api import Gradebook
 
     lesson = load_lesson("mlp")
-    (mutant,) = [item for item in load_mutants(lesson.folder / "mutants.py") if item.why == PARTIAL]
+    (mutant,) = [item for item in lesson.answers["relu"] if item.why == PARTIAL]
     solutions = {id: task.solution for id, task in lesson.exercises.items()}
     partial = lesson.exercises["relu"].solution + "\n\n" + mutant.source
     submit(course, lesson, "ada", solutions)

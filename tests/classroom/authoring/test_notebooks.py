@@ -61,40 +61,42 @@ print("double of 7:", double(7))
 print("the end")
 """
 
-CHECKS = '''\
+EXERCISES = {
+    "double": '''
 from llmcourse.checking import criterion, expect_close
 
 
-@criterion("double", points=2, hints=["Add x to itself."])
+@criterion(points=2, hints=["Add x to itself."])
 def twice_as_much(student, rng):
     """Twice."""
     expect_close(student.double(7.0), 14.0)
 
 
-@criterion("double", points=3)
+@criterion(points=3)
 def half_as_much(student, rng):
     """Half."""
     expect_close(student.halve(7.0), 3.5)
 
 
-@criterion("double", points=11, hidden=True)
+@criterion(points=11, hidden=True)
 def large_numbers_too(student, rng):
     """Large."""
     expect_close(student.double(1e5), 2e5)
+''',
+    "Pair": '''
+from llmcourse.checking import criterion, expect_close, mutant
 
 
-@criterion("Pair", points=5)
+@criterion(points=5)
 def a_pair_holds_two(student, rng):
     """Two."""
     student.define("def size():\\n    return Pair.size")
     expect_close(student.size(), 2)
-'''
 
-MUTANT = """\
-from llmcourse.checking import mutant
 
-mutant("Pair", fails="*", why="three", source="class Pair:\\n    size = 3")
-"""
+mutant(fails="*", why="three", source="class Pair:\\n    size = 3")
+''',
+}
 
 
 def entry(id):
@@ -102,12 +104,10 @@ def entry(id):
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, write_lesson) -> Path:
     folder = tmp_path / "lessons"
-    (folder / "tiny").mkdir(parents=True)
+    write_lesson(folder / "tiny", LESSON, EXERCISES)
     (folder / "syllabus.toml").write_text(entry("other") + entry("tiny"))
-    for name, text in (("lesson.py", LESSON), ("checks.py", CHECKS), ("mutants.py", MUTANT)):
-        (folder / "tiny" / name).write_text(text, encoding="utf-8")
     return folder
 
 

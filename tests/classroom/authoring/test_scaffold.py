@@ -53,7 +53,7 @@ def test_syllabus_keeps_every_character_it_had(folder):
 def test_folder_without_a_syllabus_gets_one(tmp_path):
     new_lesson("first", tmp_path)
     assert [entry.id for entry in load_syllabus(tmp_path)] == ["first"]
-    assert sorted(contents(tmp_path)) == ["first/checks.py", "first/lesson.py", "first/mutants.py", "syllabus.toml"]
+    assert sorted(contents(tmp_path)) == ["first/exercises/moving_average.py", "first/lesson.py", "syllabus.toml"]
 
 
 def test_reference_passes_empty_copy_earns_nothing_and_mutants_are_caught(folder, monkeypatch):
@@ -65,12 +65,12 @@ def test_reference_passes_empty_copy_earns_nothing_and_mutants_are_caught(folder
     )  # needs TensorFlow, which nothing here uses
     lesson = load_lesson("averages", folder)
     checker, answers = AnswerChecker(lesson), known_answers(lesson)
-    assert [answer.kind for answer in answers] == ["reference", "empty", "mutant", "mutant"]
+    assert [answer.kind for answer in answers] == ["reference", "empty", "accepted", "mutant", "mutant"]
     for seed in range(20):
         assert all(caught(answer, checker.check(answer, str(seed))) for answer in answers)
 
 
-@pytest.mark.parametrize("name", ["lesson.py", "checks.py", "mutants.py"])
+@pytest.mark.parametrize("name", ["lesson.py", "exercises/moving_average.py"])
 def test_files_are_formatted_and_linted_as_a_lesson_of_the_project(folder, name):
     root = Path(__file__).parents[3]
     text = (new_lesson("averages", folder) / name).read_bytes()

@@ -301,12 +301,12 @@ def test_a_fault_of_the_grader_itself_is_a_row(classroom, monkeypatch):
 
 def test_a_lesson_that_breaks_while_a_class_is_graded_is_a_row(classroom, monkeypatch):
     def broken(*arguments):
-        raise ValueError("checks.py must run without an error")
+        raise ValueError("relu.py must run without an error")
 
     monkeypatch.setattr(graders, "load_lesson", broken)
     row = classroom.grade()
     assert (row.status, row.exercises) == ("crashed", ())
-    assert "checks.py must run" in row.message
+    assert "relu.py must run" in row.message
 
 
 # --- a class ----------------------------------------------------------------------------------------------------------
@@ -348,7 +348,7 @@ def test_what_a_learner_does_to_the_lesson_or_to_others_files_changes_no_points(
     import shutil
 
     own = Path(shutil.copytree(lessons, tmp_path / "lessons"))
-    checks, victim = str(own / "toy" / "checks.py"), str(classroom.folder / "b__toy.ipynb")
+    checks, victim = str(own / "toy" / "exercises" / "double.py"), str(classroom.folder / "b__toy.ipynb")
     attack = f"open({checks!r}, 'w').write('raise SystemExit')\nopen({victim!r}, 'w').write('')"
     submissions = a_class(classroom, a={"before": attack}, b={})
     rows = grade_class(submissions, "a" * 64, lessons=own, limits=classroom.limits)
@@ -382,7 +382,7 @@ def test_a_broken_lesson_is_said_before_any_work(classroom, tmp_path, lessons, l
     import shutil
 
     own = Path(shutil.copytree(lessons, tmp_path / "lessons"))
-    (own / "toy" / "checks.py").write_text("1 / 0")
+    (own / "toy" / "exercises" / "double.py").write_text("1 / 0")
     with pytest.raises(ValueError, match="ZeroDivisionError"):
         grade_class(a_class(classroom, a={}), "a" * 64, lessons=own)
 

@@ -1,0 +1,227 @@
+"""Exercise `masks`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect, expect_equal, expect_shape, mutants
+
+from ..oracles import distinct_sizes
+
+
+def expect_mask(received, expected, what):
+    """Require a mask: booleans of the expected shape and values."""
+    array = expect_shape(received, expected.shape, what=what)
+    expect(array.dtype == np.bool_, required=f"{what} holds booleans", received=f"dtype {array.dtype}")
+    wrong = np.argwhere(array != expected)
+    if len(wrong):
+        place = tuple(wrong[0])
+        where = f"{what}[{', '.join(map(str, place))}]"
+        more = f"; {len(wrong)} of {expected.size} entries differ"
+        expect(False, required=f"{where} is {expected[place]}", received=f"{array[place]}{more}")
+
+
+def draw_ids(rng):
+    """Draw token ids (B, S): the real ones from 1 on, with 1, 2 and 3 among them, then padding."""
+    batch, source = distinct_sizes(rng, 2, low=4)
+    ids = rng.integers(1, 50, size=(batch, source)).astype(np.int32)
+    ids[:, 0], ids[0, 1], ids[1, 1] = 2, 1, 3
+    lengths = rng.integers(2, source, size=(batch, 1))
+    lengths[-1] = source  # one sentence is not padded
+    return np.where(np.arange(source) < lengths, ids, 0).astype(np.int32)
+
+
+@criterion(
+    hints=[
+        "Is your mask True for real tokens, or for padding?",
+        "True means 'may attend', so it is True where the id is not 0. Only 0 is padding; 1, 2 and 3 are not.",
+        "`ops.not_equal(ids, 0)`",
+    ],
+)
+def real_tokens_may_be_attended_to(student, rng):
+    """padding_mask is True exactly where the id is not 0, and holds booleans."""
+    ids = draw_ids(rng)
+    received = student.padding_mask(ids)
+    array = np.asarray(received)
+    fits = isinstance(received, np.ndarray) and array.size == ids.size
+    expect(fits, required=f"padding_mask(ids) is an array with {ids.size} entries", received=received)
+    expect(array.dtype == np.bool_, required="padding_mask(ids) holds booleans", received=f"dtype {array.dtype}")
+    expect_mask(array.reshape(ids.shape), ids != 0, "padding_mask(ids), without the axes of length 1,")
+
+
+@criterion(
+    hints=[
+        "The mask must broadcast to (B, H, T, S). Where do B and S stand in it?",
+        "It is about keys, which are the last axis: (B, 1, 1, S).",
+        "`[:, None, None, :]` puts two axes of length 1 in the middle.",
+    ],
+)
+def the_padding_mask_has_one_row_for_all_heads_and_queries(student, rng):
+    """padding_mask(ids) has the shape (B, 1, 1, S)."""
+    ids = draw_ids(rng)
+    expect_mask(student.padding_mask(ids), (ids != 0)[:, None, None, :], "padding_mask(ids)")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "Row t is the query, column s the key. May position 0 see position 1? And the other way round?",
+        "True where the key's place is at most the query's: on and below the diagonal.",
+        "`positions[:, None] >= positions[None, :]` with `positions = ops.arange(length)`",
+    ],
+)
+def each_position_sees_itself_and_the_past(student, rng):
+    """Row t, column s of causal_mask is True exactly if s is at most t; the shape is (1, 1, T, T)."""
+    for length in (*distinct_sizes(rng, 2, low=3), 1):
+        expect_mask(student.causal_mask(length), np.tri(length, dtype=bool)[None, None], f"causal_mask({length})")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "If one mask says yes and another says no, what must come out?",
+        "A query may attend only where all masks allow it. Shapes that broadcast need no care.",
+        "Go through the masks and apply ops.logical_and to the result so far and the next one.",
+    ],
+)
+def a_key_is_allowed_where_all_masks_allow_it(student, rng):
+    """combine_masks gives True exactly where all its masks, one, two or three of them, are True."""
+    batch, heads, length, source = distinct_sizes(rng, 4, low=3)
+    shapes = [(batch, 1, 1, source), (1, 1, length, source), (batch, heads, length, source)]
+    masks = [rng.uniform(size=shape) < 0.7 for shape in shapes]
+    for count in (2, 3, 1):
+        expected = masks[0]
+        for mask in masks[1:count]:
+            expected = expected & mask
+        expect_mask(
+            student.combine_masks(*masks[:count]), expected, f"combine_masks of {count} mask{'s' * (count > 1)}"
+        )
+
+
+@criterion(
+    hints=[
+        "What does your code do with a mask that is None?",
+        "None stands for 'no restriction': leave it out. If nothing is left, return None.",
+    ],
+)
+def none_stands_for_no_restriction(student, rng):
+    """Masks that are None drop out, wherever they stand; if all of them are None the result is None."""
+    batch, source = distinct_sizes(rng, 2)
+    mask, other = rng.uniform(size=(batch, 1, 1, source)) < 0.5, rng.uniform(size=(1, 1, 1, source)) < 0.5
+    for masks, expected, words in (
+        ((None, mask), mask, "(None, mask)"),
+        ((mask, None), mask, "(mask, None)"),
+        ((mask, None, other), mask & other, "(mask, None, other)"),
+    ):
+        expect_mask(student.combine_masks(*masks), expected, f"combine_masks{words}")
+    expect_equal(student.combine_masks(None, None), None, what="combine_masks(None, None)")
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+MASKS = """
+def padding_mask(ids):
+    return ops.not_equal(ids, 0)[:, None, None, :]
+
+
+def causal_mask(length):
+    positions = ops.arange(length)
+    return (positions[:, None] >= positions[None, :])[None, None, :, :]
+
+
+def combine_masks(*masks):
+    combined = None
+    for mask in masks:
+        if mask is not None:
+            combined = mask if combined is None else ops.logical_and(combined, mask)
+    return combined
+"""
+REAL, PAST = "ops.not_equal(ids, 0)", "(positions[:, None] >= positions[None, :])"
+AND = "ops.logical_and(combined, mask)"
+mutants(
+    MASKS,
+    "*",
+    [("imports the answer", MASKS, "from llmcourse.layers import causal_mask, combine_masks, padding_mask")],
+)
+mutants(
+    MASKS,
+    "real_tokens_may_be_attended_to",
+    [
+        ("True for padding", "ops.not_equal(ids", "ops.equal(ids"),
+        ("takes UNK, START and END for padding, too", REAL, "ops.greater(ids, 3)"),
+        ("takes 1 for padding, too", REAL, "ops.greater(ids, 1)"),
+        ("numbers instead of booleans", REAL, "ops.cast(ops.not_equal(ids, 0), 'float32')"),
+        ("a mask to be added to the scores", REAL, "(-1e9 * ops.cast(ops.equal(ids, 0), 'float32'))"),
+        ("the ids themselves", REAL, "ops.convert_to_tensor(ids)"),
+        (
+            "forgets to return",
+            "return ops.not_equal(ids, 0)[:, None, None, :]",
+            "ops.not_equal(ids, 0)[:, None, None, :]",
+        ),
+    ],
+)
+mutants(
+    MASKS,
+    "the_padding_mask_has_one_row_for_all_heads_and_queries",
+    [
+        ("without the axes of length 1", "[:, None, None, :]\n\n\ndef causal", "\n\n\ndef causal"),
+        ("silences queries instead of keys", f"{REAL}[:, None, None, :]", f"{REAL}[:, None, :, None]"),
+        ("one axis only, as Keras' own layer takes it", f"{REAL}[:, None, None, :]", f"{REAL}[:, None, :]"),
+        ("sentences on the wrong axis", f"{REAL}[:, None, None, :]", f"{REAL}[None, None, :, :]"),
+        ("axes at the end", f"{REAL}[:, None, None, :]", f"{REAL}[:, :, None, None]"),
+    ],
+)
+mutants(
+    MASKS,
+    "each_position_sees_itself_and_the_past",
+    [
+        ("without the diagonal", ">=", ">"),
+        ("the future instead of the past", ">=", "<="),
+        ("the wrong half, without the diagonal", ">=", "<"),
+        ("everything but the position itself", ">=", "!="),
+        ("numbers instead of booleans", PAST, "ops.tril(ops.ones((length, length)))"),
+        ("the shape (T, T)", f"{PAST}[None, None, :, :]", PAST),
+        ("the shape (1, T, T)", f"{PAST}[None, None, :, :]", f"{PAST}[None, :, :]"),
+        ("one position too many", "ops.arange(length)", "ops.arange(length + 1)"),
+        ("only the position before and itself", PAST, f"({PAST} & (positions[:, None] <= positions[None, :] + 1))"),
+    ],
+)
+mutants(
+    MASKS,
+    "a_key_is_allowed_where_all_masks_allow_it",
+    [
+        ("or instead of and", "ops.logical_and", "ops.logical_or"),
+        ("exactly one of them", "ops.logical_and", "ops.logical_xor"),
+        ("adds the masks", AND, "ops.cast(combined, 'int32') + ops.cast(mask, 'int32')"),
+        ("multiplies them to numbers", AND, "ops.cast(combined, 'float32') * ops.cast(mask, 'float32')"),
+        ("the last mask wins", AND, "mask"),
+        ("the first mask wins", AND, "combined"),
+        ("two masks only", "for mask in masks:", "for mask in masks[:2]:"),
+        ("returns in the loop", "    return combined", "            return combined"),
+    ],
+)
+mutants(
+    MASKS,
+    "none_stands_for_no_restriction",
+    [
+        (
+            "stops at the first None",
+            "        if mask is not None:\n            combined",
+            "        if mask is None:\n            break\n        else:\n            combined",
+        ),
+        (
+            "None makes the whole None",
+            "        if mask is not None:\n            combined",
+            "        if mask is None:\n            return None\n        else:\n            combined",
+        ),
+        (
+            "does not think of None",
+            "        if mask is not None:\n            combined",
+            "        if True:\n            combined",
+        ),
+        ("True if all are None", "    return combined", "    return True if combined is None else combined"),
+        (
+            "None means that nothing is allowed",
+            "        if mask is not None:\n            combined",
+            "        if mask is None:\n            mask = False\n        if True:\n            combined",
+        ),
+    ],
+)

@@ -1,0 +1,156 @@
+"""Exercise `prepare`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect, expect_close, expect_shape, expect_unchanged, mutants
+
+
+def expect_pair(received, what, words):
+    """Require a tuple or list of two values."""
+    fits = isinstance(received, tuple | list) and len(received) == 2
+    expect(fits, required=f"{what} returns a pair: {words}", received=received)
+    return received
+
+
+def draw_images(rng, highest=255):
+    """Draw a few images of bytes, and labels among which some of the ten digits are missing."""
+    count = int(rng.integers(4, 8))
+    images = rng.integers(0, highest + 1, size=(count, 28, 28), dtype=np.uint8)
+    return images, rng.choice(rng.choice(9, size=3, replace=False), size=count)
+
+
+def call_prepare(student, images, labels):
+    return expect_pair(student.prepare(images, labels), "prepare", "the images and the labels")
+
+
+@criterion(
+    hints=[
+        "How many axes has a stack of grey images, and which one is missing for a convolution?",
+        "The channel axis comes last and has length 1: (N, 28, 28) becomes (N, 28, 28, 1).",
+        "`images[..., np.newaxis]` adds an axis of length 1 at the end.",
+    ],
+)
+def the_images_get_a_channel_axis(student, rng):
+    """The images (N, 28, 28) become (N, 28, 28, 1), each pixel in its place; one image alone works as well."""
+    images, labels = draw_images(rng)
+    for count in (len(images), 1):
+        x, _ = call_prepare(student, images[:count], labels[:count])
+        expect_shape(x, (count, 28, 28, 1), what="the images")
+        order = np.argsort(np.asarray(x)[..., 0].ravel(), kind="stable")
+        sorted_pixels = images[:count].ravel()[order]
+        expect(
+            bool((np.diff(sorted_pixels.astype(int)) >= 0).all()),
+            required="each pixel stays in its place, and more ink is a larger number",
+            received="other pixels in some places",
+        )
+
+
+@criterion(
+    hints=[
+        "Which number stands for full ink, and what should it become?",
+        "Divide by 255, whatever the largest pixel of these images is.",
+        "Make the images float32 first: `images.astype(np.float32) / 255`.",
+    ],
+)
+def the_pixels_are_divided_by_255(student, rng):
+    """Every pixel is divided by 255, so that 0 stays 0 and 255 becomes 1, also where no pixel is that dark."""
+    for highest in (255, int(rng.integers(100, 200))):
+        images, labels = draw_images(rng, highest)
+        x, _ = call_prepare(student, images, labels)
+        expect_close(np.squeeze(np.asarray(x)), images / 255.0, what="the images", tolerance=1e-6)
+
+
+@criterion(
+    hints=[
+        "How many columns has the array of labels, if only three of the ten digits occur?",
+        "Row n is all 0, with a 1 in column labels[n]. There are always ten columns.",
+        "Row k of `np.eye(10)` is the one-hot row of class k, so `np.eye(10, dtype=np.float32)[labels]`.",
+    ],
+)
+def the_labels_become_one_hot_rows(student, rng):
+    """Row n of the labels (N, 10) has a 1 in column labels[n] and 0 elsewhere, for labels of any integer type."""
+    images, labels = draw_images(rng)
+    expected = (labels[:, None] == np.arange(10)).astype(float)
+    for kind in (np.int64, np.uint8):
+        _, y = call_prepare(student, images, labels.astype(kind))
+        expect_close(y, expected, what=f"the labels, from {np.dtype(kind).name}")
+
+
+@criterion(
+    hints=[
+        "What is the dtype of the images, and of the labels, that you return?",
+        "uint8 divided by 255 is float64 in NumPy, twice as large as what Keras computes with.",
+        "`.astype(np.float32)` before the division; `np.eye(10, dtype=np.float32)` for the labels.",
+    ],
+)
+def both_are_float32_and_the_inputs_stay(student, rng):
+    """Images and labels are float32, and the arrays that were given are not changed."""
+    images, labels = draw_images(rng)
+    for array, what in zip(call_prepare(student, images, labels), ("the images", "the labels"), strict=True):
+        expect_unchanged(student)
+        dtype = np.asarray(array).dtype.name
+        expect(dtype == "float32", required=f"{what} are float32", received=dtype)
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+PREPARE = """
+def prepare(images, labels):
+    x = images[..., np.newaxis].astype(np.float32) / 255
+    y = np.eye(10, dtype=np.float32)[labels]
+    return x, y
+"""
+X, Y = "images[..., np.newaxis].astype(np.float32) / 255", "np.eye(10, dtype=np.float32)[labels]"
+mutants(PREPARE, "*", [("imports the answer", PREPARE, "from llmcourse.steps.cnn import prepare")])
+mutants(
+    PREPARE,
+    "the_images_get_a_channel_axis",
+    [
+        ("no channel axis", "[..., np.newaxis]", ""),
+        ("the channel axis first", "[..., np.newaxis]", "[:, np.newaxis]"),
+        ("lays the pixels end to end, as for the MLP", "images[..., np.newaxis]", "images.reshape(len(images), -1)"),
+        ("three equal channels", "images[..., np.newaxis]", "np.stack([images] * 3, axis=-1)"),
+        ("rows and columns exchanged", "images[..., np.newaxis]", "images.transpose(0, 2, 1)[..., np.newaxis]"),
+        ("ink becomes paper", X, f"1 - {X}"),
+        ("drops the axis of a single image", X, f"np.squeeze({X})[..., np.newaxis]"),
+        ("returns the images only", "return x, y", "return x"),
+    ],
+)
+mutants(
+    PREPARE,
+    "the_pixels_are_divided_by_255",
+    [
+        ("does not scale", " / 255", ""),
+        ("divides by 256", "/ 255", "/ 256"),
+        ("divides by the largest pixel that occurs", "/ 255", "/ images.max()"),
+        ("from -1 to 1", "/ 255", "/ 127.5 - 1"),
+        ("mean 0 and standard deviation 1", X, f"{X}\n    x = (x - x.mean()) / x.std()"),
+        ("only black and white", "/ 255", "> 127"),
+        ("divides whole numbers", "/ 255", "// 255"),
+        ("divides twice", "/ 255", "/ 255 / 255"),
+    ],
+)
+mutants(
+    PREPARE,
+    "the_labels_become_one_hot_rows",
+    [
+        ("leaves the labels as numbers", Y, "labels.astype(np.float32)"),
+        ("as many columns as classes that occur", "np.eye(10", "np.eye(int(labels.max()) + 1"),
+        ("one column for each value that occurs", Y, "(labels[:, None] == np.unique(labels)).astype(np.float32)"),
+        ("one-hot columns", Y, f"{Y}.T"),
+        ("counts the classes from 1", "[labels]", "[labels - 1]"),
+        ("sorts the labels", "[labels]", "[np.sort(labels)]"),
+        ("smooths the labels", Y, f"0.9 * {Y} + np.float32(0.01)"),
+    ],
+)
+mutants(
+    PREPARE,
+    "both_are_float32_and_the_inputs_stay",
+    [
+        ("images as float64", ".astype(np.float32)", ""),
+        ("labels as float64", "np.eye(10, dtype=np.float32)", "np.eye(10)"),
+        ("labels as integers", "np.eye(10, dtype=np.float32)", "np.eye(10, dtype=int)"),
+        ("half precision", "astype(np.float32)", "astype(np.float16)"),
+        ("writes into the images", "    y =", "    images[images < 20] = 0\n    y ="),
+    ],
+)

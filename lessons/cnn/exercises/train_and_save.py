@@ -1,0 +1,314 @@
+"""Exercise `train_and_save`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect, expect_close, mutant, mutants
+
+# Beside the learner's code: a model that is quick to train, one that reads digits, a place for the file.
+HELPERS = """
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+
+# NumPy 2 says this of Keras' own code whenever a model is saved; where warnings are errors, nothing could be saved.
+warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword", DeprecationWarning)
+
+
+def make_simple_model(size, classes):
+    return keras.Sequential([keras.Input((size, size, 1)), keras.layers.Flatten(), keras.layers.Dense(classes)])
+
+
+def make_digit_model():
+    from llmcourse.models.cnn import build_small_cnn
+
+    return build_small_cnn(dropout=0.3)
+
+
+def make_path():
+    return str(Path(tempfile.mkdtemp()) / "best.keras")
+
+
+def load_again(path):
+    if not Path(path).is_file():
+        raise FileNotFoundError("train_and_save left no file at the given path")
+    return keras.saving.load_model(path, compile=False)
+
+
+def remove(path):
+    shutil.rmtree(Path(path).parent)
+"""
+
+
+class Trained:
+    """Trains a model on the learner's side, loads it again from its file, and cleans up."""
+
+    def __init__(self, student, model, sets):
+        self.student, self.model, self.sets = student, model, sets
+
+    def __enter__(self):
+        self.path = self.student.make_path()
+        try:
+            self.history = self.student.train_and_save(self.model, *self.sets, self.path)
+            self.changed = list(self.student._changed)
+            expect(isinstance(self.history, dict), required="a dict of lists of numbers", received=self.history)
+            return self
+        except BaseException:
+            self.student.remove(self.path)
+            raise
+
+    def __exit__(self, *error):
+        self.student.remove(self.path)
+
+    def losses(self, name):
+        """Give one list of the history as an array."""
+        have = ", ".join(self.history) or "nothing"
+        expect(name in self.history, required=f'the history has "{name}"', received=have)
+        values = np.asarray(self.history[name], dtype=float)
+        fits = values.ndim == 1 and len(values) >= 1 and np.isfinite(values).all()
+        expect(fits, required=f'history["{name}"] has one finite number for each epoch', received=self.history[name])
+        return values
+
+    def reloaded_logits(self, x):
+        return np.asarray(self.student.load_again(self.path)(x, training=False), dtype=float)
+
+
+def cross_entropy(logits, one_hot):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(-(one_hot * log_probs).sum(axis=1).mean())
+
+
+def draw_small_sets(rng, mislabelled=0.0, samples=640):
+    """Draw small images of a few patterns in noise: the four arrays of train_and_save, size and number of classes.
+
+    Where a share of the labels for validation is wrong, a model that gets too sure of what it learns is punished: the
+    validation loss falls at first and rises later, so that the best epoch is not the last one.
+    """
+    size, classes = int(rng.integers(5, 8)), int(rng.integers(4, 7))
+    patterns = rng.integers(2, size=(classes, size, size, 1))
+    labels = rng.integers(classes, size=2 * samples)
+    noise = rng.normal(scale=0.2, size=(2 * samples, size, size, 1))
+    x = np.clip(0.15 + 0.7 * patterns[labels] + noise, 0, 1).astype(np.float32)
+    wrong = np.arange(2 * samples) >= samples + (1 - mislabelled) * samples
+    labels = np.where(wrong, (labels + 1) % classes, labels)
+    one_hot = np.eye(classes, dtype=np.float32)[labels]
+    return (x[:samples], one_hot[:samples], x[samples:], one_hot[samples:]), size, classes
+
+
+def train_small(student, rng, **settings):
+    student.define(HELPERS)
+    sets, size, classes = draw_small_sets(rng, **settings)
+    return Trained(student, student.make_simple_model(size, classes), sets)
+
+
+@criterion(
+    points=2,
+    slow=True,
+    hints=[
+        "What does model.fit return, and what do we want? And what does the loss expect, logits or probabilities?",
+        "fit returns a History object; its attribute history is the dict of lists. It has val_loss if fit is given "
+        "validation_data, and accuracies if compile is given metrics=['accuracy']. The model gives logits; "
+        "the loss must be told so.",
+        "`loss=keras.losses.CategoricalCrossentropy(from_logits=True)`, and at the end `return history.history`.",
+    ],
+)
+def the_history_tells_the_cross_entropy_of_each_epoch(student, rng):
+    """The result is a dict with loss, accuracy, val_loss and val_accuracy, lists with one number for each epoch; the
+    losses are the cross-entropy of the softmax of the logits.
+    """
+    with train_small(student, rng) as run:
+        lengths = {name: len(run.losses(name)) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        expect(len(set(lengths.values())) == 1, required="four lists of the same length", received=str(lengths))
+        expect(not run.changed, required="the images and labels stay as they were", received=", ".join(run.changed))
+        losses, loss = run.losses("val_loss"), cross_entropy(run.reloaded_logits(run.sets[2]), run.sets[3])
+        near = np.abs(losses - loss).min() < 2e-3 * max(1.0, loss)
+        required = f"a validation loss of {loss:.3f}, the cross-entropy of the saved model's logits, in some epoch"
+        expect(near, required=required, received=f"losses from {losses.min():.3f} to {losses.max():.3f}")
+
+
+@criterion(
+    points=3,
+    slow=True,
+    hints=[
+        "If the validation loss rises from epoch 3 on, which weights should be in the file? And which in the model?",
+        "Keep the weights of the epoch with the lowest validation loss, and put them back into the model before you "
+        "save it. Keras has a callback that does this.",
+        '`keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True)` in fit, then '
+        "model.save(path).",
+    ],
+)
+def the_file_and_the_model_hold_the_best_epoch(student, rng):
+    """The file holds the whole model of the epoch with the lowest validation loss, and the model itself agrees with it:
+    loaded again, it predicts identically.
+    """
+    with train_small(student, rng, mislabelled=0.9) as run:
+        losses, x_val, y_val = run.losses("val_loss"), *run.sets[2:]
+        expect(len(losses) >= 2, required="more than one epoch", received=f"{len(losses)}")
+        logits = run.reloaded_logits(x_val)
+        loss, best = cross_entropy(logits, y_val), float(losses.min())
+        required = f"a saved model with the lowest validation loss, {best:.4f} in epoch {int(losses.argmin()) + 1}"
+        expect(abs(loss - best) < 1e-4 * max(1.0, best), required=required, received=f"one with {loss:.4f}")
+        expected = np.asarray(run.model(x_val, training=False), dtype=float)
+        expect_close(logits, expected, what="the reloaded model's logits, beside the model's own", tolerance=1e-5)
+
+
+@criterion(
+    slow=True,
+    hints=[
+        "Which images does your function learn from?",
+        "The validation images only measure. Whoever learns from them cannot measure with them any more.",
+        "`model.fit(x_train, y_train, validation_data=(x_val, y_val), ...)`",
+    ],
+)
+def the_validation_images_are_never_learned(student, rng):
+    """A class that occurs only among the validation images stays unknown to the model."""
+    student.define(HELPERS)
+    (x_train, y_train, x_val, y_val), size, classes = draw_small_sets(rng)
+    known, secret = y_train.argmax(axis=1) > 0, y_val.argmax(axis=1) == 0
+    x_val[secret] = 1 - x_val[secret]
+    sets = (x_train[known], y_train[known], x_val, y_val)
+    with Trained(student, student.make_simple_model(size, classes), sets) as run:
+        run.losses("val_loss")
+        share = float((run.reloaded_logits(x_val[secret]).argmax(axis=1) == 0).mean())
+        learned = float((run.reloaded_logits(sets[0]).argmax(axis=1) == 0).mean())
+        required = "the class that only validation images have is hardly ever answered"
+        expect(max(share, learned) < 0.25, required=required, received=f"in {share:.0%} of its images")
+
+
+def move_and_dim(images, rng):
+    """Move each image by less than half a pixel in both directions and dim it a little: float32 (N, 28, 28, 1)."""
+    images = images / 255.0
+    for axis in (1, 2):
+        shift = rng.uniform(-0.4, 0.4, size=(len(images), 1, 1))
+        ahead, back = np.roll(images, 1, axis), np.roll(images, -1, axis)  # the rim of a digit is empty
+        images = (1 - np.abs(shift)) * images + np.maximum(shift, 0) * ahead + np.maximum(-shift, 0) * back
+    return (images * rng.uniform(0.8, 1.0, size=(len(images), 1, 1)))[..., None].astype(np.float32)
+
+
+@criterion(
+    points=3,
+    slow=True,
+    hints=[
+        "What share of the digits is right: 10 %, 90 %, or almost enough?",
+        "About 10 %: does the loss fall? About 90 %: more epochs, or a better learning rate.",
+        "Adam with learning rate 0.002, batches of 64 and 12 epochs reach about 97 %.",
+    ],
+)
+def at_least_95_percent_of_unseen_digits(student, rng):
+    """After training on 3,600 digits, the saved network knows at least 95 % of 1,000 that it has never seen."""
+    from llmcourse.data import load_mnist
+
+    student.define(HELPERS)
+    data, names = load_mnist("small"), rng.permutation(10)
+    x, y = move_and_dim(data.x_train, rng), np.eye(10, dtype=np.float32)[names[data.y_train]]
+    with Trained(student, student.make_digit_model(), (x[:3600], y[:3600], x[3600:], y[3600:])) as run:
+        predicted = run.reloaded_logits(move_and_dim(data.x_test, rng)).argmax(axis=1)
+        share = float((predicted == names[data.y_test]).mean())
+        expect(share >= 0.95, required="at least 95 % of 1,000 unseen digits", received=f"{share:.1%}")
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+TRAIN = """
+def train_and_save(model, x_train, y_train, x_val, y_val, path):
+    import keras
+
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.003),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True)
+    history = model.fit(
+        x_train,
+        y_train,
+        validation_data=(x_val, y_val),
+        batch_size=64,
+        epochs=6,
+        callbacks=[best],
+        verbose=0,
+    )
+    model.save(path)
+    return history.history
+"""
+FIT = "    history = model.fit("
+CHECKPOINT = 'ModelCheckpoint(path, monitor="val_loss", save_best_only=True)'
+SHORT = TRAIN.replace("epochs=6", "epochs=2")
+IMPORTED = """
+def train_and_save(model, x_train, y_train, x_val, y_val, path):
+    from llmcourse.steps.cnn import train_and_save as answer
+
+    return answer(model, x_train, y_train, x_val, y_val, path, epochs=2)
+"""
+mutant(fails="*", why="imports the answer", source=IMPORTED)
+mutants(
+    SHORT,
+    "the_history_tells_the_cross_entropy_of_each_epoch",
+    [
+        ("returns the History object", "history.history", "history"),
+        ("returns the losses only", "history.history", 'history.history["val_loss"]'),
+        ("no validation", "        validation_data=(x_val, y_val),\n", ""),
+        ("no accuracy", '        metrics=["accuracy"],\n', ""),
+    ],
+)
+mutants(
+    SHORT,
+    "the_history_tells_the_cross_entropy_of_each_epoch",
+    [
+        ("does not say that they are logits", "from_logits=True", ""),
+        ("the loss for class numbers", "keras.losses.Categorical", "keras.losses.SparseCategorical"),
+        ("squared error", "keras.losses.CategoricalCrossentropy(from_logits=True)", "keras.losses.MeanSquaredError()"),
+    ],
+)
+mutants(
+    TRAIN,
+    "the_file_and_the_model_hold_the_best_epoch",
+    [
+        ("saves the last epoch", "callbacks=[best]", "callbacks=[]"),
+        ("stops early and keeps the last weights", ", restore_best_weights=True", ""),
+        ("the best training loss", '"val_loss"', '"loss"'),
+        ("saves before it trains", FIT, f"    model.save(path)\n    path += '.keras'\n{FIT}"),
+        ("saves nothing", "    model.save(path)\n", ""),
+        (
+            "weights without the structure",
+            "model.save(path)",
+            'model.save_weights(path.replace("keras", "weights.h5"))',
+        ),
+    ],
+)
+mutants(
+    TRAIN.replace("    model.save(path)\n", ""),
+    "the_file_and_the_model_hold_the_best_epoch",
+    [
+        (
+            "the best epoch in the file and the last one in the model",
+            'EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True)',
+            CHECKPOINT,
+        )
+    ],
+)
+mutants(
+    TRAIN.replace("epochs=6", "epochs=12"),
+    "the_validation_images_are_never_learned",
+    [
+        (
+            "trains on both sets",
+            "        x_train,\n        y_train,\n",
+            "        np.concatenate([x_train, x_val]),\n        np.concatenate([y_train, y_val]),\n",
+        ),
+        ("the two sets exchanged", "        x_train,\n        y_train,\n", "        x_val,\n        y_val,\n"),
+    ],
+)
+mutants(
+    SHORT,
+    "at_least_95_percent_of_unseen_digits",
+    [
+        ("one epoch", "epochs=2", "epochs=1"),
+        ("a learning rate far too small", "Adam(0.003)", "Adam(1e-6)"),
+        ("a learning rate far too large", "Adam(0.003)", "Adam(3.0)"),
+    ],
+)

@@ -1,0 +1,312 @@
+"""Exercise `gradient_check`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect, expect_close, expect_shape, expect_unchanged, mutant, mutants
+
+from ..oracles import backward, distinct_sizes, draw_network, largest_error, loss_of
+
+
+def draw_square_network(rng):
+    """Draw a network whose hidden weights are square, so that a transposed matrix fits everywhere."""
+    width, classes = distinct_sizes(rng, 2, low=2, high=5)
+    return draw_network(rng, (width, width, classes), int(rng.integers(4, 7)))
+
+
+def check_gradients(student, network, grads, epsilon=1e-5):
+    params, x, labels, *_ = network
+    error = student.gradient_check(lambda moved: loss_of(moved, x, labels), params, grads, epsilon)
+    return float(expect_shape(error, (), what="gradient_check(...)"))
+
+
+def expect_flagged(student, rng, spoil, words):
+    """Spoil the gradients of a network, and require the error that the formula of the lesson gives for them."""
+    expected = 0.0
+    while expected < 0.1:
+        network = draw_square_network(rng)
+        wrong = spoil(network)
+        expected = largest_error(network[5], wrong)
+    expect_close(check_gradients(student, network, wrong), expected, what=f"the error of {words}", tolerance=1e-3)
+
+
+@criterion(
+    hints=[
+        "For right gradients the result should be almost 0. Which of the two numbers that you compare is wrong?",
+        "Move one entry up by epsilon, all others as they were, and ask loss_fn. Then down. Divide by 2 epsilon.",
+        "For each name and index: make a copy of the array with `copy[index] += epsilon`, and call "
+        "`loss_fn({**params, name: copy})`.",
+    ],
+)
+def right_gradients_have_almost_no_error(student, rng):
+    """For the right gradients of a small network the result is one number below 1e-6."""
+    network = draw_square_network(rng)
+    error = check_gradients(student, network, network[5])
+    expect(0 <= error < 1e-6, required="an error from 0 to 1e-6 for right gradients", received=error)
+
+
+@criterion(
+    hints=[
+        "If every gradient is N times too large, what is |a - b| / (|a| + |b|)?",
+        "A relative error is needed: divide the difference by the sum of the two sizes.",
+        "`abs(numeric - given) / max(1e-8, abs(numeric) + abs(given))`, for each entry.",
+    ],
+)
+def a_missing_mean_is_flagged(student, rng):
+    """Gradients without the factor 1/N have the relative error (N - 1) / (N + 1)."""
+
+    def spoil(network):
+        return {name: len(network[2]) * value for name, value in network[5].items()}
+
+    expect_flagged(student, rng, spoil, "gradients without 1/N")
+
+
+@criterion(
+    hints=[
+        "Which entries are wrong if the derivative of ReLU was forgotten, and does your code look at them?",
+        "Look at every entry of every array and keep the largest error that you have met.",
+    ],
+)
+def a_missing_relu_derivative_is_flagged(student, rng):
+    """Gradients made without the derivative of ReLU have a large error."""
+
+    def spoil(network):
+        params, _, _, cache, delta, _ = network
+        return backward(params, {**cache, "z1": np.ones_like(cache["z1"])}, delta)
+
+    expect_flagged(student, rng, spoil, "gradients without the derivative of ReLU")
+
+
+@criterion(
+    hints=[
+        "Do you compare each entry with the gradient at the same index?",
+        "Compare entry by entry, `grads[name][index]`; sums or norms of whole arrays hide what is in the wrong place.",
+    ],
+)
+def a_transposed_weight_gradient_is_flagged(student, rng):
+    """A transposed weight gradient has a large error; in a square matrix only its values give it away."""
+    expect_flagged(student, rng, lambda network: {**network[5], "W1": network[5]["W1"].T.copy()}, "a transposed W1")
+
+
+@criterion(
+    hints=[
+        "Does your loop also visit the biases?",
+        "Go through all names of params. An array of shape (U,) has index tuples too; np.ndindex gives them.",
+    ],
+)
+def a_forgotten_bias_is_flagged(student, rng):
+    """A bias gradient that is all zeros has the error 1."""
+    for name in ("b1", "b2"):
+        expect_flagged(
+            student, rng, lambda network, name=name: {**network[5], name: 0 * network[5][name]}, f"zeros as {name}"
+        )
+
+
+@criterion(
+    points=2,
+    hints=[
+        "If one entry of twenty is wrong, should the result be about the same as if all were right?",
+        "Return the largest of all errors. Take care that a later, smaller one does not replace it.",
+        "Start with `largest = 0.0` above both loops, and inside them `largest = max(largest, error)`.",
+    ],
+)
+def one_wrong_entry_is_enough(student, rng):
+    """The result is the largest error of all entries, wherever it is: one entry twice too large gives 1/3."""
+
+    def spoil(network, name):
+        wrong = network[5][name].copy()
+        wrong[np.unravel_index(rng.choice(np.flatnonzero(wrong)), wrong.shape)] *= 2
+        return {**network[5], name: wrong}
+
+    for name in ("W1", "b2"):
+        words = f"one entry of {name} that is twice too large"
+        expect_flagged(student, rng, lambda network, name=name: spoil(network, name), words)
+
+
+@criterion(
+    hints=[
+        "With which arrays do you call loss_fn? Which of their entries differ from params, and by how much?",
+        "Each call differs from params in one entry only, by +epsilon or -epsilon, and each entry moves both ways.",
+        "The central difference is (loss with +epsilon - loss with -epsilon) / (2 * epsilon).",
+    ],
+)
+def each_entry_moves_alone_and_both_ways(student, rng):
+    """loss_fn sees each entry moved alone, by +epsilon and by -epsilon, and the central difference is taken."""
+    rows, columns = distinct_sizes(rng, 2, high=4)
+    params = {"W1": rng.uniform(1, 2, size=(rows, columns)), "b1": rng.uniform(1, 2, size=columns)}
+    epsilon, calls = 0.01, []
+
+    def loss_fn(moved):
+        steps = {name: np.asarray(moved[name]) - value for name, value in params.items()}
+        calls.append(
+            [
+                (name, *map(int, index), round(float(step[tuple(index)]), 9))
+                for name, step in steps.items()
+                for index in np.argwhere(np.abs(step) > 1e-9)
+            ]
+        )
+        return float(sum(np.square(value).sum() for value in moved.values()))
+
+    grads = {name: 2 * value for name, value in params.items()}
+    error = float(expect_shape(student.gradient_check(loss_fn, params, grads, epsilon), (), what="gradient_check(...)"))
+    most = max(map(len, calls), default=0)
+    expect(most <= 1, required="at most one entry is moved when loss_fn is called", received=f"{most} entries at once")
+    wanted = {
+        (name, *index, side * epsilon)
+        for name, value in params.items()
+        for index in np.ndindex(value.shape)
+        for side in (1, -1)
+    }
+    moves = {move for call in calls for move in call}
+    required = f"{len(wanted)} different moves: each of {len(wanted) // 2} entries by +epsilon and by -epsilon"
+    expect(
+        moves == wanted, required=required, received=f"{len(moves & wanted)} of them, and {len(moves - wanted)} others"
+    )
+    required = "almost no error for a sum of squares, whose central difference is exact"
+    expect(error < 1e-9, required=required, received=error)
+
+
+@criterion(
+    hints=[
+        "What is 0 / 0 in NumPy?",
+        "A parameter without influence has the gradient 0 and the difference 0. The denominator must not become 0.",
+        "`max(1e-8, abs(numeric) + abs(given))` keeps the denominator away from 0.",
+    ],
+)
+def an_entry_without_influence_is_no_error(student, rng):
+    """A parameter that the loss does not depend on, with gradient 0, has the error 0 and not nan."""
+    used, unused = rng.normal(size=distinct_sizes(rng, 2, high=5)) + 3, rng.normal(size=3)
+    grads = {"W1": 2 * used, "b1": np.zeros(3)}
+    error = student.gradient_check(
+        lambda moved: float(np.square(moved["W1"]).sum()), {"W1": used, "b1": unused}, grads, 1e-4
+    )
+    error = float(expect_shape(error, (), what="gradient_check(...)"))
+    expect(0 <= error < 1e-6, required="an error of almost 0", received=error)
+
+
+@criterion(
+    hints=[
+        "After your function has run, are params and grads bit by bit what they were?",
+        "`+= epsilon` and then `-= epsilon` need not give back the same number. Work on a copy.",
+        "`moved = value.copy(); moved[index] += epsilon` leaves value alone.",
+    ],
+)
+def params_and_grads_are_the_same_afterwards(student, rng):
+    """After the check, params and grads are exactly, to the last bit, what they were before."""
+    network = draw_network(rng, (4, 4, 3), int(rng.integers(4, 7)))
+    check_gradients(student, network, network[5], epsilon=0.7)  # a large step: "and back" leaves rounding errors
+    expect_unchanged(student)
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+CHECK = """
+def gradient_check(loss_fn, params, grads, epsilon=1e-5):
+    largest = 0.0
+    for name, value in params.items():
+        for index in np.ndindex(value.shape):
+            moved = value.copy()
+            moved[index] = value[index] + epsilon
+            up = loss_fn({**params, name: moved})
+            moved[index] = value[index] - epsilon
+            down = loss_fn({**params, name: moved})
+            a, b = (up - down) / (2 * epsilon), grads[name][index]
+            error = abs(a - b) / max(1e-8, abs(a) + abs(b))
+            largest = max(largest, error)
+    return largest
+"""
+ERROR, LARGER = "error = abs(a - b) / max(1e-8, abs(a) + abs(b))", "largest = max(largest, error)"
+NORMS = """
+def gradient_check(loss_fn, params, grads, epsilon=1e-5):
+    largest = 0.0
+    for name, value in params.items():
+        numeric = np.zeros_like(value)
+        for index in np.ndindex(value.shape):
+            step = np.zeros_like(value)
+            step[index] = epsilon
+            rise = loss_fn({**params, name: value + step}) - loss_fn({**params, name: value - step})
+            numeric[index] = rise / (2 * epsilon)
+        a, b = np.linalg.norm(numeric), np.linalg.norm(grads[name])
+        largest = max(largest, np.linalg.norm(numeric - grads[name]) / max(1e-8, a + b))
+    return largest
+"""
+mutants(CHECK, "*", [("imports the answer", CHECK, "from llmcourse.steps.mlp import gradient_check")])
+mutants(
+    CHECK,
+    "right_gradients_have_almost_no_error",
+    [
+        ("divides by epsilon instead of 2 epsilon", "(2 * epsilon)", "epsilon"),
+    ],
+)
+mutants(
+    CHECK,
+    "a_missing_mean_is_flagged",
+    [
+        ("the absolute error", ERROR, "error = abs(a - b)"),
+        ("divides by the larger of the two, not by their sum", "abs(a) + abs(b)", "max(abs(a), abs(b))"),
+    ],
+)
+mutants(
+    CHECK,
+    "a_missing_relu_derivative_is_flagged",
+    [("starts again with each array", "        for index", "        largest = 0.0\n        for index")],
+)
+mutants(
+    NORMS,
+    "a_transposed_weight_gradient_is_flagged",
+    [("compares only the sizes of whole arrays", "np.linalg.norm(numeric - grads[name])", "abs(a - b)")],
+)
+mutants(
+    CHECK,
+    "a_forgotten_bias_is_flagged",
+    [
+        (
+            "checks the weights only",
+            "value in params.items():",
+            "value in params.items():\n        if value.ndim < 2: continue",
+        ),
+        ("skips entries whose given gradient is 0", ERROR, f"{ERROR} if b else 0"),
+    ],
+)
+mutants(
+    CHECK,
+    "one_wrong_entry_is_enough",
+    [
+        ("the error of the last entry only", LARGER, "largest = error"),
+        ("only the first entry of each array", "np.ndindex(value.shape)", "[(0,) * value.ndim]"),
+        ("the mean of all errors", LARGER, "largest += error / sum(each.size for each in params.values())"),
+        ("forgets the absolute value", ERROR, "error = (a - b) / max(1e-8, a + b)"),
+    ],
+)
+mutant(fails="one_wrong_entry_is_enough", why="norms of arrays instead of entries", source=NORMS)
+mutants(
+    CHECK,
+    "each_entry_moves_alone_and_both_ways",
+    [
+        ("one-sided differences", "a, b = (up - down) / (2 * epsilon)", "a, b = (up - loss_fn(params)) / epsilon"),
+        ("moves whole arrays at once", "moved[index] = value[index] + epsilon", "moved = value + epsilon"),
+        ("ignores epsilon", "    largest = 0.0", "    largest, epsilon = 0.0, 1e-6"),
+    ],
+)
+mutants(
+    CHECK,
+    "an_entry_without_influence_is_no_error",
+    [
+        (
+            "divides 0 by 0",
+            ERROR,
+            "error = np.maximum(largest, abs(a - b) / (abs(a) + abs(b)))\n            largest = error",
+        )
+    ],
+)
+mutants(
+    CHECK,
+    "params_and_grads_are_the_same_afterwards",
+    [
+        ("moves in place and does not move back", "value.copy()", "value"),
+        (
+            "moves in place and back, with rounding",
+            "moved = value.copy()",
+            "value[index] += epsilon; value[index] -= epsilon; moved = value.copy()",
+        ),
+    ],
+)

@@ -1,0 +1,210 @@
+"""Exercise `mlp_backward`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect, expect_close, expect_shape, expect_unchanged, mutants
+
+from ..oracles import backward, distinct_sizes, draw_network, draw_params, expect_dict, forward, largest_error, loss_of
+
+
+def draw_two_layers(rng):
+    samples, *sizes = distinct_sizes(rng, 4, low=3)
+    return draw_network(rng, sizes, samples)
+
+
+def call_backward(student, network):
+    params, _, _, cache, delta, grads = network
+    return expect_dict(student.mlp_backward(params, cache, delta), grads, "mlp_backward(...)")
+
+
+@criterion(
+    hints=[
+        "Which names and shapes does params have? The result has the same ones.",
+        "The gradient of W2 is made of a1 (N, U) and delta2 (N, C). Which product of the two has the shape (U, C)?",
+        "Two lines for each layer: `grads[f'W{layer}'] = ...` and `grads[f'b{layer}'] = ...`. Return grads at the end.",
+    ],
+)
+def every_parameter_gets_a_gradient_of_its_shape(student, rng):
+    """The result is a dict with the names of params, and each gradient has the shape of its parameter."""
+    network = draw_two_layers(rng)
+    grads = call_backward(student, network)
+    for name, value in network[0].items():
+        expect_shape(grads[name], value.shape, what=f"the gradient of {name}")
+
+
+@criterion(
+    hints=[
+        "Nothing comes between the logits and the loss: so what is delta of the last layer?",
+        "delta_L is grad_logits itself. The gradient of W2 uses what went into layer 2: a1.",
+        "`cache['a1'].T @ grad_logits`, and for the bias the sum over the samples, axis=0. The mean is already in it.",
+    ],
+)
+def the_last_layer_learns_from_the_logits(student, rng):
+    """The gradient of W2 is a1 transposed times delta2, that of b2 is the sum of delta2 over the samples."""
+    network = draw_two_layers(rng)
+    grads = call_backward(student, network)
+    for name in ("W2", "b2"):
+        expect_close(grads[name], network[5][name], what=f"the gradient of {name}")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "How does delta come from layer 2 to layer 1? Which weights lie between z1 and z2, and which activation?",
+        "delta_1 = (delta_2 W_2^T) times relu'(z_1), entry by entry. Check that each factor has the shape (N, U).",
+        "`delta = relu_backward(delta @ params['W2'].T, cache['z1'])`, then the two gradients as for layer 2, with a0.",
+    ],
+)
+def the_first_layer_learns_through_the_relu(student, rng):
+    """The gradients of W1 and b1 are made of delta1 = (delta2 W2^T) * relu'(z1)."""
+    network = draw_two_layers(rng)
+    grads = call_backward(student, network)
+    for name in ("W1", "b1"):
+        expect_close(grads[name], network[5][name], what=f"the gradient of {name}")
+
+
+@criterion(
+    points=3,
+    hints=[
+        "Run your own gradient check: which of the arrays has the large error?",
+        "If only W1 and b1 are wrong, look at how delta goes from layer 2 to layer 1. If all are, look at delta_L.",
+        "If all errors are alike, a factor is wrong: the mean over N is already in grad_logits.",
+    ],
+)
+def central_differences_agree(student, rng):
+    """Every gradient agrees with the central difference of the loss; the largest relative error is below 1e-6."""
+    network = draw_two_layers(rng)
+    params, x, labels, *_ = network
+    numeric, epsilon = {}, 1e-5
+    for name, value in params.items():
+        numeric[name] = np.zeros_like(value)
+        for index in np.ndindex(value.shape):
+            step = np.zeros_like(value)
+            step[index] = epsilon
+            up, down = (loss_of({**params, name: value + side * step}, x, labels) for side in (1, -1))
+            numeric[name][index] = (up - down) / (2 * epsilon)
+    grads = call_backward(student, network)
+    for name, value in params.items():
+        given = expect_shape(grads[name], value.shape, what=f"the gradient of {name}")
+        error = largest_error({name: np.asarray(given, dtype=np.float64)}, {name: numeric[name]})
+        expect(error < 1e-6, required=f"a largest relative error below 1e-6 for {name}", received=error)
+
+
+@criterion(
+    points=3,
+    hints=[
+        "How many layers does your code go through: two, or as many as params has?",
+        "The number of layers is len(params) // 2. Loop from the last to the first and carry delta along.",
+        "In `for layer in range(layers, 0, -1)`: first the two gradients; then, if layer > 1, the delta of layer - 1.",
+    ],
+)
+def the_recursion_goes_on_through_more_layers(student, rng):
+    """With one, three or four layers all gradients are right as well."""
+    sizes = distinct_sizes(rng, 6, low=3, high=10)
+    for count in (3, 4, 1):
+        params, cache, delta, grads = draw_deep(rng, sizes[: count + 1], samples=sizes[5])
+        received = expect_dict(student.mlp_backward(params, cache, delta), grads, f"mlp_backward with {count} layers")
+        for name, value in grads.items():
+            expect_close(received[name], value, what=f"the gradient of {name} in a network of {count} layers")
+
+
+def draw_deep(rng, sizes, samples):
+    """Draw a network of any depth, its cache, a delta for its logits and the gradients."""
+    params = draw_params(rng, sizes)
+    logits, cache = forward(params, rng.normal(size=(samples, sizes[0])))
+    delta = rng.normal(size=logits.shape)
+    return params, cache, delta, backward(params, cache, delta)
+
+
+@criterion(
+    hints=[
+        "Do your shapes still fit with N = 1? Do you write into the cache, into params or into grad_logits?",
+        "If delta is grad_logits, `delta *= ...` changes grad_logits. `delta = delta * ...` makes a new array.",
+    ],
+)
+def one_sample_works_and_no_input_changes(student, rng):
+    """A single sample gives the right gradients, and params, cache and grad_logits stay as they are."""
+    for samples in (1, int(rng.integers(2, 6))):
+        params, cache, delta, grads = draw_deep(rng, distinct_sizes(rng, 3), samples)
+        received = expect_dict(student.mlp_backward(params, cache, delta), grads, "mlp_backward(...)")
+        expect_unchanged(student)
+        for name, value in grads.items():
+            words = "one sample" if samples == 1 else f"{samples} samples"
+            expect_close(received[name], value, what=f"the gradient of {name} for {words}")
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+BACKPROP = """
+def mlp_backward(params, cache, grad_logits):
+    layers = len(params) // 2
+    grads = {}
+    delta = grad_logits
+    for layer in range(layers, 0, -1):
+        grads[f"W{layer}"] = cache[f"a{layer - 1}"].T @ delta
+        grads[f"b{layer}"] = delta.sum(axis=0)
+        if layer > 1:
+            delta = (delta @ params[f"W{layer}"].T) * (cache[f"z{layer - 1}"] > 0)
+    return grads
+"""
+SLOPE, START = '(cache[f"z{layer - 1}"] > 0)', "delta = grad_logits"
+WEIGHTS, BIAS = 'cache[f"a{layer - 1}"].T @ delta', "delta.sum(axis=0)"
+mutants(BACKPROP, "*", [("imports the answer", BACKPROP, "from llmcourse.steps.mlp import mlp_backward")])
+mutants(
+    BACKPROP,
+    "every_parameter_gets_a_gradient_of_its_shape",
+    [
+        ("a bias gradient of shape (1, U)", BIAS, "delta.sum(axis=0, keepdims=True)"),
+        ("transposed weight gradients", WEIGHTS, 'delta.T @ cache[f"a{layer - 1}"]'),
+        ("forgets the biases", f'        grads[f"b{{layer}}"] = {BIAS}\n', ""),
+        ("stops after the last layer", "range(layers, 0, -1)", "range(layers, 1, -1)"),
+        ("what comes out of the layer, not what went in", 'cache[f"a{layer - 1}"]', 'cache[f"z{layer}"]'),
+    ],
+)
+mutants(
+    BACKPROP,
+    "the_last_layer_learns_from_the_logits",
+    [
+        ("a ReLU derivative after the last layer", START, 'delta = grad_logits * (cache[f"z{layers}"] > 0)'),
+        ("divides by N a second time", START, "delta = grad_logits / len(grad_logits)"),
+        ("the mean over the samples for the bias", BIAS, "delta.mean(axis=0)"),
+        ("z instead of a", WEIGHTS, 'cache[f"z{layer - 1}" if layer > 1 else "a0"].T @ delta'),
+    ],
+)
+mutants(
+    BACKPROP,
+    "the_first_layer_learns_through_the_relu",
+    [
+        ("forgets the derivative of ReLU", f" * {SLOPE}", ""),
+        ("the weights of the wrong layer, as in some texts", 'params[f"W{layer}"].T', 'params[f"W{layer - 1}"].T'),
+        ("the slope of the wrong layer, as in some texts", SLOPE, '(cache[f"z{layer}"] > 0)'),
+        ("multiplies by relu(z) instead of its slope", SLOPE, 'cache[f"a{layer - 1}"]'),
+        ("forgets the weights between", 'delta @ params[f"W{layer}"].T', "delta.sum(axis=1, keepdims=True)"),
+    ],
+)
+mutants(
+    BACKPROP,
+    "central_differences_agree",
+    [("the derivative of the sigmoid", SLOPE, 'cache[f"a{layer - 1}"] * (1 - cache[f"a{layer - 1}"])')],
+)
+mutants(
+    BACKPROP,
+    "the_recursion_goes_on_through_more_layers",
+    [
+        ("two layers, whatever there is", "layers = len(params) // 2", "layers = 2"),
+        ("starts from the logits again in each layer", "(delta @ params", "(grad_logits @ params"),
+    ],
+)
+mutants(
+    BACKPROP,
+    "one_sample_works_and_no_input_changes",
+    [
+        ("writes into grad_logits", START, "delta = grad_logits\n    delta *= 1 + 1e-12"),
+        (
+            "stores the slopes in the cache",
+            "            delta = ",
+            '            cache[f"z{layer - 1}"] = np.heaviside(cache[f"z{layer - 1}"], 0)\n            delta = ',
+        ),
+        ("drops the axis of a single sample", START, "delta = np.squeeze(grad_logits)"),
+    ],
+)

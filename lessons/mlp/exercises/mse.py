@@ -1,0 +1,108 @@
+"""Exercise `mse`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect_close, expect_unchanged, mutants
+
+from ..oracles import distinct_sizes, expect_pair
+
+
+@criterion(
+    hints=[
+        "For the differences 1 and 3, the squares are 1 and 9. What is their mean?",
+        "Subtract, square each entry, and take the mean over all entries, so that one number is left.",
+        "With `difference = prediction - target`, the loss is `np.mean(difference**2)`.",
+    ],
+)
+def the_loss_is_the_mean_of_the_squares(student, rng):
+    """The loss is one number: the mean of (prediction - target) squared over all entries."""
+    shape = distinct_sizes(rng, 2)
+    prediction, target = rng.normal(size=shape), rng.normal(size=shape)
+    result = expect_pair(student.mse(prediction, target), "mse", "the loss and the gradient")
+    expect_close(result[0], np.square(target - prediction).sum() / target.size, what="the loss")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "If a prediction is too large, should its entry of the gradient be positive or negative?",
+        "The derivative of (p - t)**2 by p is 2 (p - t). And the loss is a mean, so a factor stands in front.",
+        "Divide by the number of all entries, `difference.size`, not by the number of rows.",
+    ],
+)
+def the_gradient_is_two_differences_over_the_count(student, rng):
+    """The gradient has the prediction's shape and the entries 2 (prediction - target) / n; n counts all entries."""
+    shape = distinct_sizes(rng, 2)
+    prediction, target = rng.normal(size=shape), rng.normal(size=shape)
+    result = expect_pair(student.mse(prediction, target), "mse", "the loss and the gradient")
+    expect_close(result[1], 2 * (prediction - target) / np.prod(shape), what="the gradient")
+
+
+@criterion(
+    hints=[
+        "Does your code count on two axes, or does it write into its inputs?",
+        "`np.mean` without an axis takes the mean over all entries, however many axes there are.",
+        "Build new arrays: `prediction - target` makes one, `prediction -= target` changes what you were given.",
+    ],
+)
+def any_shape_works_and_the_inputs_stay(student, rng):
+    """Arrays with one or three axes work as well, and neither input is changed."""
+    sizes = distinct_sizes(rng, 3)
+    for shape in (sizes[:1], sizes):
+        prediction, target = rng.normal(size=shape), rng.normal(size=shape)
+        result = expect_pair(student.mse(prediction, target), "mse", "the loss and the gradient")
+        expect_unchanged(student)
+        difference = prediction - target
+        words = "one axis" if len(shape) == 1 else f"{len(shape)} axes"
+        expect_close(result[0], np.square(difference).mean(), what=f"the loss for arrays with {words}")
+        expect_close(result[1], 2 * difference / difference.size, what=f"the gradient for arrays with {words}")
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+MSE = """
+def mse(prediction, target):
+    difference = prediction - target
+    loss = np.mean(difference**2)
+    grad = 2 * difference / difference.size
+    return loss, grad
+"""
+LOSS, GRAD = "np.mean(difference**2)", "2 * difference / difference.size"
+mutants(MSE, "*", [("imports the answer", MSE, "from llmcourse.steps.mlp import mse")])
+mutants(
+    MSE,
+    "the_loss_is_the_mean_of_the_squares",
+    [
+        ("the sum instead of the mean", "np.mean", "np.sum"),
+        ("half of it, as some books do", LOSS, "np.mean(difference**2) / 2"),
+        ("the root of it", LOSS, "np.sqrt(np.mean(difference**2))"),
+        ("the mean absolute error", LOSS, "np.mean(np.abs(difference))"),
+        ("the square of the mean", LOSS, "np.mean(difference) ** 2"),
+        ("one mean for each column", LOSS, "np.mean(difference**2, axis=0)"),
+        ("returns the pair in the other order", "return loss, grad", "return grad, loss"),
+    ],
+)
+mutants(
+    MSE,
+    "the_gradient_is_two_differences_over_the_count",
+    [
+        ("forgets the mean in the gradient", " / difference.size", ""),
+        ("forgets the 2", "2 * difference /", "difference /"),
+        ("divides by the rows only", "difference.size", "len(difference)"),
+        ("the wrong sign", GRAD, "2 * (target - prediction) / difference.size"),
+        ("the mean of the gradient, one number", GRAD, "np.mean(2 * difference)"),
+        ("returns the loss only", "return loss, grad", "return loss"),
+    ],
+)
+mutants(
+    MSE,
+    "any_shape_works_and_the_inputs_stay",
+    [
+        (
+            "writes into the prediction",
+            "difference = prediction - target",
+            "difference = prediction\n    difference -= target",
+        ),
+        ("counts on two axes", "difference.size", "(prediction.shape[0] * prediction.shape[1])"),
+    ],
+)

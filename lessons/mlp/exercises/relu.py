@@ -1,0 +1,127 @@
+"""Exercise `relu`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect_close, expect_unchanged, mutants
+
+from ..oracles import distinct_sizes
+
+
+def away_from_zero(rng, shape):
+    """Draw numbers between 0.1 and 3 of both signs: none is near the bend of a ReLU, and at least one is negative."""
+    z = rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.1, 3.0, size=shape)
+    z.flat[: min(2, z.size)] = [-1.5, 2.5][: z.size]
+    return z
+
+
+@criterion(
+    hints=[
+        "What should become of -1.5, and what of 2.5?",
+        "Compare each entry with 0 and keep the larger of the two.",
+        "`np.maximum(z, 0)` compares entry by entry. `np.max` is something else.",
+    ],
+)
+def negative_entries_become_zero(student, rng):
+    """Every negative entry of z becomes 0, every other entry stays, and z itself is not changed."""
+    z = away_from_zero(rng, distinct_sizes(rng, 2, low=3))
+    expect_close(student.relu(z), np.where(z < 0, 0, z), what="relu(z)")
+    expect_unchanged(student)
+
+
+@criterion(
+    hints=[
+        "Does your code count on z having exactly two axes?",
+        "Write it for all entries at once, without loops: then it works for any shape.",
+    ],
+)
+def arrays_of_any_shape_are_welcome(student, rng):
+    """relu and relu_backward take arrays with one, two or three axes and keep their shape."""
+    sizes = distinct_sizes(rng, 3)
+    for shape in (sizes[:1], sizes):
+        z, upstream = away_from_zero(rng, shape), rng.normal(size=shape)
+        words = "one axis" if len(shape) == 1 else f"{len(shape)} axes"
+        expect_close(student.relu(z), np.where(z < 0, 0, z), what=f"relu(z) for z with {words}")
+        expected = np.where(z > 0, upstream, 0)
+        expect_close(student.relu_backward(upstream, z), expected, what=f"relu_backward(upstream, z) with {words}")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "Where z > 0, relu(z) is z. What is its slope there? And where z < 0?",
+        "The chain rule multiplies the upstream gradient by the slope: by 1 where z > 0, by 0 where z < 0.",
+        "`z > 0` is an array of True and False, and counts as 1 and 0. The sign of upstream plays no part.",
+    ],
+)
+def the_gradient_passes_where_z_is_positive(student, rng):
+    """relu_backward gives the upstream gradient where z > 0 and 0 where z < 0, and changes neither input."""
+    shape = distinct_sizes(rng, 2, low=3)
+    z, upstream = away_from_zero(rng, shape), rng.permutation(away_from_zero(rng, shape).ravel()).reshape(shape)
+    expect_close(student.relu_backward(upstream, z), np.where(z > 0, upstream, 0), what="relu_backward(upstream, z)")
+    expect_unchanged(student)
+
+
+@criterion(
+    hints=[
+        "What does your code do where z is exactly 0?",
+        "At 0 there is no slope. We agreed to take 0 there: the gradient passes only where z is greater than 0.",
+    ],
+)
+def the_gradient_stops_at_exactly_zero(student, rng):
+    """Where z is exactly 0, relu_backward gives 0."""
+    z = away_from_zero(rng, distinct_sizes(rng, 2, low=3))
+    z[rng.uniform(size=z.shape) < 0.4] = 0.0
+    z[-1, -1] = 0.0
+    upstream = rng.uniform(1, 2, size=z.shape)
+    expect_close(student.relu_backward(upstream, z), np.where(z > 0, upstream, 0), what="relu_backward(upstream, z)")
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+RELU = """
+def relu(z):
+    return np.maximum(z, 0)
+
+
+def relu_backward(upstream, z):
+    return upstream * (z > 0)
+"""
+FORWARD, BACKWARD = "np.maximum(z, 0)", "upstream * (z > 0)"
+mutants(RELU, "*", [("imports the answer", RELU, "from llmcourse.steps.mlp import relu, relu_backward")])
+mutants(
+    RELU,
+    "negative_entries_become_zero",
+    [
+        ("the step function: 1 instead of the value", FORWARD, "(z > 0).astype(z.dtype)"),
+        ("the absolute value", FORWARD, "np.abs(z)"),
+        ("np.max with an axis instead of np.maximum", FORWARD, "np.max(z, 0)"),
+        ("a leaky ReLU", FORWARD, "np.where(z > 0, z, 0.01 * z)"),
+        ("clips at 1 as well", FORWARD, "np.clip(z, 0, 1)"),
+        ("writes into z", "    return np.maximum(z, 0)", "    z[z < 0] = 0\n    return z"),
+    ],
+)
+mutants(
+    RELU,
+    "arrays_of_any_shape_are_welcome",
+    [("counts on rows and columns", FORWARD, "np.array([[max(entry, 0) for entry in row] for row in z])")],
+)
+mutants(
+    RELU,
+    "the_gradient_passes_where_z_is_positive",
+    [
+        ("returns the slope and forgets upstream", BACKWARD, "(z > 0).astype(float)"),
+        ("asks for the sign of upstream", BACKWARD, "upstream * (upstream > 0)"),
+        ("lets only positive gradients pass", BACKWARD, "np.maximum(upstream, 0) * (z > 0)"),
+        ("multiplies by relu(z) instead of its slope", BACKWARD, "upstream * np.maximum(z, 0)"),
+        ("lets everything pass", BACKWARD, "upstream.copy()"),
+        ("writes into upstream", f"    return {BACKWARD}", "    upstream[z <= 0] = 0\n    return upstream"),
+    ],
+)
+mutants(
+    RELU,
+    "the_gradient_stops_at_exactly_zero",
+    [
+        ("passes at exactly 0", "z > 0", "z >= 0"),
+        ("takes the slope 1/2 at exactly 0", BACKWARD, "upstream * np.heaviside(z, 0.5)"),
+    ],
+)

@@ -1,0 +1,176 @@
+"""Exercise `softmax_cross_entropy`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect_close, expect_unchanged, mutants
+
+from ..oracles import cross_entropy, distinct_sizes, expect_pair
+
+
+def draw_logits(rng, samples=None):
+    n, c = distinct_sizes(rng, 2, low=3)
+    n = n if samples is None else samples
+    return rng.normal(scale=2.0, size=(n, c)), rng.integers(c, size=n)
+
+
+def call_cross_entropy(student, logits, labels):
+    result = student.softmax_cross_entropy(logits, labels)
+    return expect_pair(result, "softmax_cross_entropy", "the loss and the gradient")
+
+
+@criterion(
+    hints=[
+        "For one sample: what is the probability of the right class, and minus its logarithm?",
+        "Softmax over each row (axis=1), then pick from row n the column labels[n], then the mean over the rows.",
+        "`log_probs[np.arange(len(labels)), labels]` picks one entry from each row; the loss is minus their mean.",
+    ],
+)
+def the_loss_is_the_mean_of_minus_log_probability(student, rng):
+    """The loss is one number: the mean over the samples of -log(probability of the right class), natural logarithm."""
+    logits, labels = draw_logits(rng)
+    expect_close(call_cross_entropy(student, logits, labels)[0], cross_entropy(logits, labels)[0], what="the loss")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "What does each row of the gradient sum to, and which entry of a row is negative?",
+        "The gradient is (P - Y) / N: the probabilities, minus 1 in the column of the right class, divided by N.",
+        "Take the probabilities, do `grad[rows, labels] -= 1`, and do not forget to divide by the number of samples.",
+    ],
+)
+def the_gradient_is_probability_minus_one_hot_over_n(student, rng):
+    """The gradient is (softmax - one-hot label) / N, with the shape of the logits."""
+    logits, labels = draw_logits(rng)
+    expect_close(call_cross_entropy(student, logits, labels)[1], cross_entropy(logits, labels)[1], what="the gradient")
+
+
+@criterion(
+    hints=[
+        "What is np.exp(10000), and what is np.log(0)?",
+        "Subtract each row's maximum first, and write log(softmax) as shifted - log(sum(exp(shifted))).",
+        "`np.log(np.exp(shifted).sum(axis=1, keepdims=True))` is safe without a small constant: the sum is at least 1.",
+    ],
+)
+def huge_logits_give_exact_finite_results(student, rng):
+    """Logits of 10,000 and of -10,000 give the exact loss and gradient, without nan and without inf."""
+    logits, labels = draw_logits(rng)
+    signs = rng.choice([-1.0, 1.0], size=logits.shape)
+    signs[0, 0], signs[0, 1], labels[0] = 1.0, -1.0, 1  # at least one answer is wrong and very sure
+    for huge in (1e4 * signs + logits, np.full_like(logits, -1e4)):
+        loss, grad = call_cross_entropy(student, huge, labels)
+        expected_loss, expected_grad = cross_entropy(huge, labels)
+        expect_close(loss, expected_loss, what="the loss of logits near 10,000 and -10,000")
+        expect_close(grad, expected_grad, what="the gradient for logits near 10,000 and -10,000")
+
+
+@criterion(
+    hints=[
+        "Which maximum do you subtract: one for each row, or one for the whole array?",
+        "A row far below the largest logit of the whole array would become zeros. Give each row its own maximum.",
+        "`logits.max(axis=1, keepdims=True)` has the shape (N, 1) and fits onto the rows.",
+    ],
+)
+def each_row_is_shifted_by_its_own_maximum(student, rng):
+    """Adding a different constant to each row, however large, changes neither the loss nor the gradient."""
+    logits, labels = draw_logits(rng)
+    shifts = rng.permutation(np.linspace(-3000.0, 3000.0, len(logits)))[:, None]
+    loss, grad = call_cross_entropy(student, logits + shifts, labels)
+    expected_loss, expected_grad = cross_entropy(logits, labels)
+    expect_close(loss, expected_loss, what="the loss after a constant was added to each row")
+    expect_close(grad, expected_grad, what="the gradient after a constant was added to each row")
+
+
+@criterion(
+    hints=[
+        "Do your shapes still fit with N = 1? Does your code write into logits?",
+        "keepdims=True keeps (1, 1) from becoming (1,) or a number. And `shifted = logits - ...` makes a new array.",
+    ],
+)
+def one_sample_works_and_the_logits_stay(student, rng):
+    """A single sample gives a gradient of shape (1, C), and neither the logits nor the labels are changed."""
+    logits, labels = draw_logits(rng, samples=1)
+    loss, grad = call_cross_entropy(student, logits, labels)
+    expect_unchanged(student)
+    expected_loss, expected_grad = cross_entropy(logits, labels)
+    expect_close(loss, expected_loss, what="the loss of one sample")
+    expect_close(grad, expected_grad, what="the gradient for one sample")
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+CROSS_ENTROPY = """
+def softmax_cross_entropy(logits, labels):
+    rows = np.arange(len(labels))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    loss = -log_probs[rows, labels].mean()
+    grad = np.exp(log_probs)
+    grad[rows, labels] -= 1
+    return loss, grad / len(labels)
+"""
+SHIFT = "shifted = logits - logits.max(axis=1, keepdims=True)"
+LOG_PROBS = "log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))"
+PROBS = "probs = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)\n    log_probs = "
+mutants(
+    CROSS_ENTROPY,
+    "*",
+    [
+        ("imports the answer", CROSS_ENTROPY, "from llmcourse.steps.mlp import softmax_cross_entropy"),
+        (
+            "takes SciPy's softmax",
+            LOG_PROBS,
+            "import scipy.special\n    log_probs = scipy.special.log_softmax(logits, 1)",
+        ),
+    ],
+)
+mutants(
+    CROSS_ENTROPY,
+    "the_loss_is_the_mean_of_minus_log_probability",
+    [
+        ("the sum over the samples", ".mean()", ".sum()"),
+        ("the mean over all N * C entries", ".mean()", ".sum() / logits.size"),
+        ("one loss for each sample", ".mean()", ""),
+        ("forgets the minus sign", "-log_probs[rows", "log_probs[rows"),
+        ("logarithms to the base 2", ".mean()", ".mean() / np.log(2)"),
+        ("takes whole columns for labels", "log_probs[rows, labels]", "log_probs[:, labels]"),
+        ("the logit instead of the logarithm of the probability", "-log_probs[rows, labels]", "-logits[rows, labels]"),
+        ("softmax over the samples", "np.exp(shifted).sum(axis=1", "np.exp(shifted).sum(axis=0"),
+    ],
+)
+mutants(
+    CROSS_ENTROPY,
+    "the_gradient_is_probability_minus_one_hot_over_n",
+    [
+        ("forgets 1/N in the gradient", "grad / len(labels)", "grad"),
+        ("does not subtract the one-hot label", "    grad[rows, labels] -= 1\n", ""),
+        ("subtracts it from whole columns", "grad[rows, labels] -= 1", "grad[:, labels] -= 1"),
+        ("the gradient with the wrong sign", "grad / len", "-grad / len"),
+        ("divides by N * C", "grad / len(labels)", "grad / grad.size"),
+        ("one number for each sample", "grad / len(labels)", "grad[rows, labels] / len(labels)"),
+    ],
+)
+mutants(
+    CROSS_ENTROPY,
+    "huge_logits_give_exact_finite_results",
+    [
+        ("subtracts nothing", SHIFT, "shifted = logits"),
+        ("the logarithm of a probability that became 0", LOG_PROBS, f"{PROBS}np.log(probs)"),
+        ("adds a small constant inside the logarithm", LOG_PROBS, f"{PROBS}np.log(probs + 1e-12)"),
+        ("clips the probabilities", LOG_PROBS, f"{PROBS}np.log(np.clip(probs, 1e-15, 1))"),
+        ("clips the logits", SHIFT, "shifted = np.clip(logits, -500, 500)"),
+    ],
+)
+mutants(
+    CROSS_ENTROPY,
+    "each_row_is_shifted_by_its_own_maximum",
+    [("one maximum for the whole array", "logits.max(axis=1, keepdims=True)", "logits.max()")],
+)
+mutants(
+    CROSS_ENTROPY,
+    "one_sample_works_and_the_logits_stay",
+    [
+        ("shifts the logits in place", SHIFT, "shifted = logits\n    shifted -= logits.max(axis=1, keepdims=True)"),
+        ("drops the axis of a single sample", "grad / len(labels)", "np.squeeze(grad / len(labels))"),
+    ],
+)

@@ -1,0 +1,252 @@
+"""Exercise `encoder_layer`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect_close, expect_shape, mutants
+
+from ..oracles import (
+    ATTEND,
+    ENTER_1,
+    ENTER_2,
+    SUM_1,
+    SUM_2,
+    DrawnLayer,
+    draw,
+    draw_padding,
+    encode,
+    expect_mostly_unchanged,
+)
+
+
+def encoder_case(student, rng, silent=(), dropout=0.0):
+    """Draw an encoder layer and x (B, S, D)."""
+    drawn = DrawnLayer(student, rng, "EncoderLayer", silent, dropout)
+    sentences, _, source = drawn.sizes
+    return drawn, draw(rng, sentences, source, drawn.width) + 0.5
+
+
+@criterion(
+    hints=[
+        "If a sub-layer answers 0 everywhere, what should come out?",
+        "Each sub-layer's answer is added to the x that was there before its norm.",
+        "`x = x + self.dropout(y, training=training)`, twice; nothing happens to x after the last sum.",
+    ],
+)
+def silent_sub_layers_leave_x_alone(student, rng):
+    """If attention and feed-forward return 0, the layer returns x itself: short cuts around both, no norm after."""
+    drawn, x = encoder_case(student, rng, silent=("self_attention", "feed_forward"))
+    expect_close(drawn.layer(x), x, what="layer(x) with silent sub-layers")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "What goes into the attention as query, and what as value?",
+        "Both are the normalised x. The sum is taken with x as it was before the norm.",
+        "`y = self.self_attention_norm(x)`, then `y = self.self_attention(y, y, mask=mask)`, then `x = x + ...`.",
+    ],
+)
+def attention_of_the_normalised_x_is_added(student, rng):
+    """With a silent feed-forward network the result is x + attention(n, n) with n = norm(x)."""
+    drawn, x = encoder_case(student, rng, silent=("feed_forward",))
+    expect_close(drawn.layer(x), encode(x, drawn.weights), what="layer(x) with a silent feed-forward network")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "Which of the two norms stands before the feed-forward network?",
+        "x + feed_forward(feed_forward_norm(x)), where x is what came out of the first half.",
+    ],
+)
+def feed_forward_of_the_normalised_x_is_added(student, rng):
+    """With a silent attention the result is x + FFN(n) with n = norm(x), the norm of the feed-forward network."""
+    drawn, x = encoder_case(student, rng, silent=("self_attention",))
+    expect_close(drawn.layer(x), encode(x, drawn.weights), what="layer(x) with a silent attention")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "Which half comes first? And what does the second half start from?",
+        "First attention, then feed-forward, and the second half works on the sum that the first half made.",
+    ],
+)
+def the_second_half_works_on_the_first_sum(student, rng):
+    """The whole layer is x' = x + attention(norm(x)), then x'' = x' + FFN(norm(x'))."""
+    drawn, x = encoder_case(student, rng)
+    expect_close(drawn.layer(x), encode(x, drawn.weights), what="layer(x)")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "What becomes of `mask` in your code?",
+        "The attention takes it as `mask=mask`. True means that a token may be attended to.",
+    ],
+)
+def padding_has_no_influence(student, rng):
+    """With the mask (B, 1, 1, S), what stands at the masked positions does not change the results of the others."""
+    drawn, x = encoder_case(student, rng)
+    real = draw_padding(rng, *x.shape[:2])
+    mask = real[:, None, None, :]
+    result = expect_shape(drawn.layer(x, mask=mask), x.shape, what="layer(x, mask=mask)")
+    expect_close(result[real], encode(x, drawn.weights, mask)[real], what="the real tokens of layer(x, mask=mask)")
+    moved = np.where(real[:, :, None], x, draw(rng, *x.shape))
+    again = expect_shape(drawn.layer(moved, mask=mask), x.shape, what="layer(x, mask=mask)")
+    expect_close(again[real], np.asarray(result)[real], what="the real tokens after the padding was changed")
+
+
+@criterion(
+    hints=[
+        "What does dropout act on: the sum, or what is added?",
+        "The short cut must stay whole: x + dropout(y). And both halves need it, with training=training.",
+    ],
+)
+def dropout_acts_on_what_is_added(student, rng):
+    """In training, dropout acts on what each sub-layer adds and never on the short cut; otherwise it does nothing."""
+    drawn, x = encoder_case(student, rng, dropout=0.999)
+    expect_mostly_unchanged(drawn.layer(x, training=True), x, "layer(x, training=True)")
+    expect_close(drawn.layer(x, training=False), encode(x, drawn.weights), what="layer(x, training=False)")
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+ENCODER = """
+class EncoderLayer(keras.layers.Layer):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.0):
+        super().__init__()
+        self.self_attention_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.self_attention = layers.MultiHeadAttention(num_heads, d_model // num_heads)
+        self.feed_forward_norm = keras.layers.LayerNormalization(epsilon=1e-5)
+        self.feed_forward = layers.FeedForward(d_model, d_ff)
+        self.dropout = keras.layers.Dropout(dropout)
+
+    def build(self, x_shape):
+        self.self_attention_norm.build(x_shape)
+        self.self_attention.build(x_shape, x_shape)
+        self.feed_forward_norm.build(x_shape)
+        self.feed_forward.build(x_shape)
+
+    def call(self, x, mask=None, training=None):
+        y = self.self_attention_norm(x)
+        y = self.self_attention(y, y, mask=mask)
+        x = x + self.dropout(y, training=training)
+        z = self.feed_forward(self.feed_forward_norm(x))
+        return x + self.dropout(z, training=training)
+"""
+mutants(ENCODER, "*", [("imports the answer", ENCODER, "EncoderLayer = layers.EncoderLayer")])
+mutants(
+    ENCODER,
+    "silent_sub_layers_leave_x_alone",
+    [
+        ("no short cut around the attention", SUM_1, "x = self.dropout(y, training=training)"),
+        ("no short cut around the feed-forward network", SUM_2, "return self.dropout(z, training=training)"),
+        (
+            "post-norm, as in 2017",
+            ENTER_1,
+            "y = x",
+            SUM_1,
+            "x = self.self_attention_norm(x + self.dropout(y, training=training))",
+            ENTER_2,
+            "self.feed_forward(x)",
+            SUM_2,
+            "return self.feed_forward_norm(x + self.dropout(z, training=training))",
+        ),
+        ("a norm after the last sum", SUM_2, "return self.feed_forward_norm(x + self.dropout(z, training=training))"),
+        ("the short cut starts behind the norm", ENTER_1, "x = y = self.self_attention_norm(x)"),
+        ("adds x twice", SUM_2, "return x + x + self.dropout(z, training=training)"),
+        ("returns what the second half adds to y", SUM_2, "return y + self.dropout(z, training=training)"),
+        ("multiplies instead of adding", SUM_1, "x = x * self.dropout(y, training=training)"),
+    ],
+)
+mutants(
+    ENCODER,
+    "attention_of_the_normalised_x_is_added",
+    [
+        ("no norm before the attention", ENTER_1, "y = x"),
+        ("normalises the query only", ATTEND, "self.self_attention(y, x, mask=mask)"),
+        ("normalises the value only", ATTEND, "self.self_attention(x, y, mask=mask)"),
+        ("takes the other norm", ENTER_1, "y = self.feed_forward_norm(x)"),
+        ("subtracts", SUM_1, "x = x - self.dropout(y, training=training)"),
+        ("forgets the attention", ATTEND, "0 * y"),
+    ],
+)
+mutants(
+    ENCODER,
+    "feed_forward_of_the_normalised_x_is_added",
+    [
+        ("no norm before the feed-forward network", ENTER_2, "self.feed_forward(x)"),
+        ("one norm for both halves", ENTER_2, "self.feed_forward(self.self_attention_norm(x))"),
+        ("returns after the attention", SUM_2, "return x"),
+        (
+            "runs the feed-forward network twice",
+            ENTER_2,
+            "self.feed_forward(self.feed_forward(self.feed_forward_norm(x)))",
+        ),
+    ],
+)
+mutants(
+    ENCODER,
+    "the_second_half_works_on_the_first_sum",
+    [
+        (
+            "the feed-forward network reads what the attention found, without x",
+            ENTER_2,
+            "self.feed_forward(self.feed_forward_norm(y))",
+        ),
+        (
+            "both halves side by side",
+            ENTER_1,
+            "first = x\n        y = self.self_attention_norm(x)",
+            ENTER_2,
+            "self.feed_forward(self.feed_forward_norm(first))",
+        ),
+        (
+            "feed-forward first",
+            f"        {ENTER_1}\n        y = {ATTEND}\n        {SUM_1}\n        z = {ENTER_2}\n        {SUM_2}",
+            f"        z = {ENTER_2}\n        x = x + z\n        {ENTER_1}\n        y = {ATTEND}\n        return x + y",
+        ),
+        (
+            "the second short cut starts from the first x",
+            ENTER_1,
+            "first = x\n        y = self.self_attention_norm(x)",
+            SUM_2,
+            "return first + self.dropout(z, training=training)",
+        ),
+    ],
+)
+mutants(
+    ENCODER,
+    "padding_has_no_influence",
+    [
+        ("does not hand on the mask", ATTEND, "self.self_attention(y, y)"),
+        (
+            "turns the mask round",
+            ATTEND,
+            "self.self_attention(y, y, mask=None if mask is None else ops.logical_not(mask))",
+        ),
+        (
+            "a causal mask in the encoder",
+            ATTEND,
+            "self.self_attention(y, y, mask=layers.combine_masks(mask, layers.causal_mask(x.shape[1])))",
+        ),
+    ],
+)
+mutants(
+    ENCODER,
+    "dropout_acts_on_what_is_added",
+    [
+        ("dropout on the sum", SUM_1, "x = self.dropout(x + y, training=training)"),
+        ("no dropout on what the attention adds", SUM_1, "x = x + y"),
+        ("no dropout on what the feed-forward network adds", SUM_2, "return x + z"),
+        ("dropout always on", SUM_2, "return x + self.dropout(z, training=True)"),
+        (
+            "dropout at the entrance",
+            ENTER_2,
+            "self.feed_forward(self.dropout(self.feed_forward_norm(x), training=training))",
+            SUM_2,
+            "return x + z",
+        ),
+    ],
+)

@@ -1,0 +1,248 @@
+"""Exercise `label_smoothed_loss`: what a right answer must do, and typical wrong ones."""
+
+import numpy as np
+
+from llmcourse.checking import criterion, expect_close, mutants
+
+from ..oracles import PAD, distinct_sizes, draw, draw_predictions, smoothed_loss
+
+
+@criterion(
+    points=2,
+    hints=[
+        "With epsilon 0, which one entry of each row of log-probabilities counts?",
+        "Minus the log-probability of the target, and the mean over all positions.",
+        "`ops.take_along_axis(ops.log_softmax(logits), targets[:, :, None], axis=-1)[:, :, 0]`",
+    ],
+)
+def without_smoothing_it_is_the_cross_entropy(student, rng):
+    """With epsilon 0 and without padding, the loss is one number: the mean of -log p of the targets."""
+    targets, logits = draw_predictions(rng, padded=False)
+    result = student.label_smoothed_loss(targets, logits, 0.0)
+    expect_close(result, smoothed_loss(targets, logits, 0.0), what="the loss with epsilon 0")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "What share does the target keep, and what does each other token get?",
+        "The target gets 1 - epsilon + epsilon / V, all others epsilon / V; the shares sum to 1.",
+        "`-(1 - epsilon) * log_target - epsilon * ops.mean(log_probs, axis=-1)`",
+    ],
+)
+def smoothing_shares_epsilon_among_all_tokens(student, rng):
+    """The target has the weight 1 - epsilon + epsilon / V, each other token epsilon / V."""
+    targets, logits = draw_predictions(rng, padded=False)
+    epsilon = float(rng.uniform(0.1, 0.4))
+    result = student.label_smoothed_loss(targets, logits, epsilon)
+    expect_close(result, smoothed_loss(targets, logits, epsilon), what=f"the loss with epsilon {epsilon:.2f}")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "If you append padding to a batch, what should happen to its loss?",
+        "Padding must vanish from the sum and from the count: divide by the number of real tokens.",
+        "`ops.sum(each * real) / ops.sum(real)` with `real = ops.cast(ops.not_equal(targets, 0), 'float32')`.",
+    ],
+)
+def padding_counts_neither_above_nor_below(student, rng):
+    """Positions whose target is 0 count neither in the sum nor in the number of tokens."""
+    targets, logits = draw_predictions(rng)
+    for epsilon in (0.0, 0.2):
+        expected = smoothed_loss(targets, logits, epsilon)
+        expect_close(student.label_smoothed_loss(targets, logits, epsilon), expected, what="the loss of a padded batch")
+        extra = int(rng.integers(2, 5))
+        wider = np.pad(targets, ((0, 0), (0, extra)))
+        longer = np.concatenate([logits, draw(rng, len(logits), extra, logits.shape[2])], axis=1)
+        expect_close(student.label_smoothed_loss(wider, longer, epsilon), expected, what="the loss after more padding")
+
+
+@criterion(
+    hints=[
+        "Is your loss a mean over tokens, or a mean of the sentences' means?",
+        "A sentence with five tokens counts five times as much as one with a single token.",
+    ],
+)
+def every_token_weighs_the_same(student, rng):
+    """The mean is taken over all real tokens of the batch, however they are spread over the sentences."""
+    size, length = distinct_sizes(rng, 2, low=5, high=12)
+    targets = rng.integers(1, size, size=(2, length)).astype(np.int32)
+    targets[1, 1:] = PAD  # one long sentence and one single token
+    logits = draw(rng, 2, length, size, scale=0.5)
+    logits[0, np.arange(length), targets[0]] += 5
+    logits[1, 0, targets[1, 0]] -= 5
+    expected = smoothed_loss(targets, logits, 0.1)
+    expect_close(student.label_smoothed_loss(targets, logits, 0.1), expected, what="the loss of a long and a short one")
+
+
+@criterion(
+    hints=[
+        "What is the logarithm of a probability that is exactly 0?",
+        "Never take log(softmax(...)); `ops.log_softmax(logits)` does both safely in one step.",
+    ],
+)
+def huge_logits_give_a_finite_loss(student, rng):
+    """Logits of 1,000 and of -1,000 give the exact finite loss."""
+    targets, logits = draw_predictions(rng)
+    huge = (1000 * rng.choice([-1.0, 1.0], size=logits.shape)).astype(np.float32)
+    for epsilon in (0.0, 0.1):
+        expected = smoothed_loss(targets, huge, epsilon)
+        expect_close(student.label_smoothed_loss(targets, huge, epsilon), expected, what="the loss of huge logits")
+
+
+@criterion(
+    hints=[
+        "Keras hands the targets over as floats. What does your code do with 7.0?",
+        "Cast them first: `targets = ops.cast(targets, 'int32')`.",
+    ],
+)
+def targets_may_come_as_floats(student, rng):
+    """Targets such as 7.0, as `fit` passes them, give the same loss as the integer 7."""
+    targets, logits = draw_predictions(rng)
+    result = student.label_smoothed_loss(targets.astype(np.float32), logits, 0.1)
+    expect_close(result, smoothed_loss(targets, logits, 0.1), what="the loss for targets as floats")
+
+
+@criterion(
+    hints=[
+        "How many real tokens does a batch of nothing but padding have?",
+        "Dividing by 0 gives nan. `ops.maximum(ops.sum(real), 1.0)` never does.",
+    ],
+)
+def a_batch_of_padding_has_no_loss(student, rng):
+    """If all targets are padding, the loss is 0 and not nan."""
+    targets, logits = draw_predictions(rng)
+    expect_close(student.label_smoothed_loss(0 * targets, logits, 0.1), 0.0, what="the loss of nothing but padding")
+
+
+# --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
+
+LOSS = """
+def label_smoothed_loss(targets, logits, epsilon):
+    targets = ops.cast(targets, "int32")
+    size = logits.shape[-1]
+    log_probs = ops.log_softmax(logits)
+    q = (1 - epsilon) * ops.one_hot(targets, size) + epsilon / size
+    each = -ops.sum(q * log_probs, axis=-1)
+    real = ops.cast(ops.not_equal(targets, 0), "float32")
+    return ops.sum(each * real) / ops.maximum(ops.sum(real), 1.0)
+"""
+Q, MEAN = (
+    "(1 - epsilon) * ops.one_hot(targets, size) + epsilon / size",
+    "ops.sum(each * real) / ops.maximum(ops.sum(real), 1.0)",
+)
+LOG = "ops.log_softmax(logits)"
+mutants(
+    LOSS,
+    "*",
+    [
+        (
+            "imports the answer",
+            "    targets = ",
+            "    return losses.label_smoothed_loss(targets, logits, epsilon)\n    targets = ",
+        ),
+        (
+            "lets Keras do it",
+            "    targets = ",
+            "    q = ops.one_hot(targets, logits.shape[-1])\n"
+            "    return keras.losses.CategoricalCrossentropy(True, epsilon)(q, logits)\n    targets = ",
+        ),
+    ],
+)
+mutants(
+    LOSS,
+    "without_smoothing_it_is_the_cross_entropy",
+    [
+        ("takes the logits for log-probabilities", LOG, "logits"),
+        ("takes the logits for probabilities", LOG, "ops.log(ops.clip(logits, 1e-7, 1.0))"),
+        ("forgets the minus", "-ops.sum(q", "ops.sum(q"),
+        ("softmax over the positions", LOG, "ops.log_softmax(logits, axis=1)"),
+        ("the sum instead of the mean", MEAN, "ops.sum(each * real)"),
+        ("one loss for each sentence", MEAN, "ops.sum(each * real, axis=1) / ops.sum(real, axis=1)"),
+        ("divides by the number of sentences", MEAN, "ops.sum(each * real) / logits.shape[0]"),
+        ("the mean over the vocabulary", "-ops.sum(q * log_probs, axis=-1)", "-ops.mean(q * log_probs, axis=-1)"),
+        ("logarithm to the base 2", LOG, "ops.log_softmax(logits) / 0.6931472"),
+        (
+            "shifts the targets once more",
+            "targets = ops.cast(targets",
+            "targets = ops.cast(ops.roll(targets, -1, axis=1)",
+        ),
+    ],
+)
+mutants(
+    LOSS,
+    "smoothing_shares_epsilon_among_all_tokens",
+    [
+        (
+            "shares epsilon among the others only",
+            Q,
+            "(1 - epsilon - epsilon / (size - 1)) * ops.one_hot(targets, size) + epsilon / (size - 1)",
+        ),
+        ("the target keeps all", Q, "ops.one_hot(targets, size) + epsilon / size"),
+        ("each other token gets epsilon", Q, "(1 - epsilon) * ops.one_hot(targets, size) + epsilon"),
+        ("forgets to smooth", Q, "ops.one_hot(targets, size)"),
+        ("a fixed epsilon", Q, "0.9 * ops.one_hot(targets, size) + 0.05 / size"),
+        ("smooths with the sum over the vocabulary", Q, "(1 - epsilon) * ops.one_hot(targets, size) + epsilon * size"),
+    ],
+)
+mutants(
+    LOSS,
+    "padding_counts_neither_above_nor_below",
+    [
+        ("padding counts in the sum and in the number", MEAN, "ops.mean(each)"),
+        ("padding counts in the number", MEAN, "ops.mean(each * real)"),
+        ("padding counts in the sum", MEAN, "ops.sum(each) / ops.maximum(ops.sum(real), 1.0)"),
+        ("masks UNK instead of PAD", "not_equal(targets, 0)", "not_equal(targets, 1)"),
+        ("counts padding only", "not_equal(targets, 0)", "equal(targets, 0)"),
+        (
+            "smoothing brings padding back",
+            "-ops.sum(q * log_probs, axis=-1)",
+            "-ops.sum(q * log_probs, axis=-1) + epsilon * ops.sum(1 - ops.cast(targets != 0, 'float32'))",
+        ),
+    ],
+)
+mutants(
+    LOSS,
+    "every_token_weighs_the_same",
+    [
+        (
+            "the mean of the sentences' means",
+            MEAN,
+            "ops.mean(ops.sum(each * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0))",
+        ),
+        (
+            "the mean of the positions' means",
+            MEAN,
+            "ops.mean(ops.sum(each * real, axis=0) / ops.maximum(ops.sum(real, axis=0), 1.0))",
+        ),
+    ],
+)
+mutants(
+    LOSS,
+    "huge_logits_give_a_finite_loss",
+    [
+        ("the logarithm of the softmax", LOG, "ops.log(ops.softmax(logits))"),
+        ("hides it with a small constant", LOG, "ops.log(ops.softmax(logits) + 1e-9)"),
+        ("writes the softmax by hand", LOG, "logits - ops.log(ops.sum(ops.exp(logits), axis=-1, keepdims=True))"),
+        ("clips the logits", LOG, "ops.log_softmax(ops.clip(logits, -50.0, 50.0))"),
+    ],
+)
+mutants(
+    LOSS,
+    "targets_may_come_as_floats",
+    [
+        (
+            "uses the targets as they come",
+            'ops.cast(targets, "int32")',
+            "ops.convert_to_tensor(targets)",
+            "ops.one_hot(targets, size)",
+            "ops.convert_to_tensor(np.eye(size, dtype='float32')[np.asarray(targets)])",
+        )
+    ],
+)
+mutants(
+    LOSS,
+    "a_batch_of_padding_has_no_loss",
+    [("divides by 0 where there is nothing", "ops.maximum(ops.sum(real), 1.0)", "ops.sum(real)")],
+)
