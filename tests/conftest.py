@@ -17,11 +17,11 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(config, items):
     lesson = config.getoption("--lesson")
     if lesson:
+        own, shared = f"tests/lessons/test_{lesson}.py", ("tests/test_lessons.py", "tests/test_notebooks.py")
         items[:] = [
             item
             for item in items
-            if item.nodeid.startswith(("tests/test_lessons.py", "tests/test_notebooks.py"))
-            and f"[{lesson}" in item.nodeid
+            if item.nodeid.startswith(own) or (item.nodeid.startswith(shared) and f"[{lesson}" in item.nodeid)
         ]
     if not _has_gpu():
         for item in items:
