@@ -31,8 +31,8 @@ test: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/llmcourse build --check
-	$(BIN)/pytest -n 2 --dist worksteal
-	$(BIN)/pytest -n 2 --dist loadfile --nbval notebooks/solutions -p no:cacheprovider
+	$(BIN)/pytest -n 2 --dist worksteal --durations 10
+	$(BIN)/pytest -n 2 --dist loadfile --nbval notebooks/solutions -p no:cacheprovider --durations 10
 
 quick: $(VENV)/.dev
 	$(BIN)/ruff check .

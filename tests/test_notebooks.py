@@ -93,11 +93,14 @@ def test_student_notebooks_hold_no_answer_and_no_output(root, entry):
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", LESSONS)
 def test_run_all_of_an_untouched_student_notebook_goes_to_the_end(root, entry):
-    executed = run_notebook(read(root, "student", entry), name=entry.id)
+    notebook = read(root, "student", entry)
+    # Demonstrations may fail there, and train for minutes what the solution notebook trains, too: it is run by nbval.
+    notebook.cells = [cell for cell in notebook.cells if "explore" not in cell.metadata.get("tags", [])]
+    executed = run_notebook(notebook, name=entry.id)
     cells = code_cells(executed)
     assert all(cell.execution_count for cell in cells)
     for cell in cells:
         if _checks(cell):
             assert cell.outputs[0].data["text/plain"] == "0"
         for output in cell.outputs:
-            assert output.output_type != "error" or "explore" in cell.metadata.get("tags", []), cell.source
+            assert output.output_type != "error", cell.source

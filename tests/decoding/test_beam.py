@@ -84,6 +84,7 @@ def trimmed(row):
     return tuple(row[: row.index(END) + 1]) if END in row else tuple(row)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("use_cache", [False, True])
 @pytest.mark.parametrize("end", [-9.0, 1.0, 3.0])
 def test_a_beam_of_one_is_greedy_search(end, use_cache):

@@ -57,6 +57,7 @@ def test_keys_and_values_projected_before_serve_as_the_value_does():
     close(layer(query, layer.project_keys_and_values(value, key)), layer(query, value, key))
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("pre_norm", [True, False])
 def test_a_decoder_with_caches_and_projected_memory_returns_what_it_does_without(pre_norm):
     decoder = randomise(Decoder(2, 12, H, 17, 0.0, pre_norm=pre_norm), (B, T, 12), (B, S, 12))

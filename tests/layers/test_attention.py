@@ -45,6 +45,7 @@ def masks(source=S, target=T, heads=H):
     }
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("kind", masks())
 def test_attention_equals_the_oracle(kind):
     query, key, value = draw(B, H, T, K, seed=1), draw(B, H, S, K, seed=2), draw(B, H, S, E, seed=3)
@@ -104,6 +105,7 @@ def as_tuple(result):
     return result if isinstance(result, tuple) else (result,)
 
 
+@pytest.mark.backends
 def test_the_layer_equals_that_of_keras_with_a_key_of_its_own_and_without_bias():
     ours, theirs = both_layers(key_width=19, use_bias=False)
     query, value, key = draw(B, T, D, seed=1), draw(B, S, D, seed=2), draw(B, S, 19, seed=3)
@@ -177,6 +179,7 @@ def test_padding_does_not_change_what_real_tokens_get():
     np.testing.assert_allclose(ops.convert_to_numpy(received), ops.convert_to_numpy(layer(query, value)), atol=1e-5)
 
 
+@pytest.mark.backends
 def test_a_fully_masked_row_has_zero_weights_a_finite_output_and_finite_gradients():
     layer, _ = both_layers()
     mask = np.ones((B, 1, T, S), dtype=bool)
@@ -206,6 +209,7 @@ def gradients_through(layer, mask):
     return moved
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
 def test_masks_hold_in_half_precision(policy):
     layer = MultiHeadAttention(H, K, dtype=policy)

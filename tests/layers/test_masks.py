@@ -23,6 +23,7 @@ def test_the_examples_of_the_docstrings_are_right(module):
     assert results.failed == 0 and results.attempted >= 1
 
 
+@pytest.mark.backends
 def test_padding_mask_is_true_for_real_tokens():
     mask = ops.convert_to_numpy(padding_mask(np.array([[5, 6, 0, 0, 0], [7, 8, 9, 1, 0]])))
     assert mask.shape == (2, 1, 1, 5) and mask.dtype == bool
@@ -35,6 +36,7 @@ def test_padding_mask_requires_two_axes():
         padding_mask(np.array([1, 2, 0]))
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("length", [1, 2, 7])
 def test_causal_mask_allows_each_position_and_the_earlier_ones(length):
     mask = ops.convert_to_numpy(causal_mask(length))
@@ -42,6 +44,7 @@ def test_causal_mask_allows_each_position_and_the_earlier_ones(length):
     np.testing.assert_array_equal(mask, np.tril(np.ones((1, 1, length, length), dtype=bool)))
 
 
+@pytest.mark.backends
 def test_combined_masks_allow_what_all_allow():
     padding = padding_mask(np.array([[4, 0, 0], [4, 5, 0]]))
     combined = ops.convert_to_numpy(combine_masks(None, causal_mask(3), None, padding))

@@ -17,6 +17,7 @@ def oracle(length, d_model):
     return code
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize(("length", "d_model"), [(1, 2), (11, 6), (53, 14)])
 def test_values_are_those_of_the_formula(length, d_model):
     code = ops.convert_to_numpy(positional_encoding(length, d_model))
@@ -32,6 +33,7 @@ def test_a_shift_is_one_linear_map_for_all_positions(shift):
     np.testing.assert_allclose(code[:29] @ linear_map, code[shift : shift + 29], atol=5e-3)
 
 
+@pytest.mark.backends
 def test_a_start_continues_the_sequence():
     whole = ops.convert_to_numpy(positional_encoding(11, 6))
     np.testing.assert_allclose(ops.convert_to_numpy(positional_encoding(4, 6, start=7)), whole[7:], atol=1e-6)

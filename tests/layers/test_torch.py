@@ -49,6 +49,7 @@ def settings(norm_first, activation):
     return {"dropout": 0.0, "activation": activation, "batch_first": True, "norm_first": norm_first}
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 @pytest.mark.parametrize("norm_first", [True, False])
 def test_the_encoder_layer_equals_that_of_pytorch(norm_first, activation):
@@ -65,6 +66,7 @@ def test_the_encoder_layer_equals_that_of_pytorch(norm_first, activation):
     np.testing.assert_allclose(received, expected.detach().numpy(), atol=2e-5)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 @pytest.mark.parametrize("norm_first", [True, False])
 def test_the_decoder_layer_equals_that_of_pytorch(norm_first, activation):

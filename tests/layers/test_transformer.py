@@ -63,6 +63,7 @@ def block(x, sublayer, norm_weights, pre_norm):
     return norm(x + sublayer(x), *norm_weights)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("pre_norm", [True, False])
 def test_the_encoder_layer_equals_the_oracle(pre_norm):
     layer, x, mask = encoder_layer(pre_norm=pre_norm), draw(B, S, D), source_mask()
@@ -73,6 +74,7 @@ def test_the_encoder_layer_equals_the_oracle(pre_norm):
     close(layer(x, mask=mask), y, atol=1e-4)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("pre_norm", [True, False])
 def test_the_decoder_layer_equals_the_oracle(pre_norm):
     layer, x, memory = decoder_layer(pre_norm=pre_norm), draw(B, T, D), draw(B, S, D, seed=1)
@@ -121,6 +123,7 @@ def test_a_changed_token_changes_nothing_before_it_in_the_decoder(dropout, retur
         assert np.abs(after[:, t] - before[:, t]).max() > 1e-2
 
 
+@pytest.mark.backends
 def test_dropout_is_on_in_training_only():
     layer, x = encoder_layer(dropout=0.4), draw(B, S, D)
     close(layer(x), layer(x))

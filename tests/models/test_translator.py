@@ -115,6 +115,7 @@ def test_a_changed_target_token_changes_no_logits_before_it(pre_norm, dropout, r
         assert np.abs(after[:, t] - before[:, t]).max() > 1e-3
 
 
+@pytest.mark.backends
 def test_padding_of_source_and_target_changes_no_logits_of_real_tokens():
     model = make()
     longer = [np.pad(ids, ((0, 0), (0, extra))) for ids, extra in ((SOURCE, 2), (TARGET, 4))]
@@ -132,6 +133,7 @@ def test_a_source_of_padding_alone_gives_finite_logits():
     assert np.isfinite(numbers(make()(np.zeros((2, 5), dtype="int32"), TARGET))).all()
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("settings", [{}, {"pre_norm": False, "tied_embeddings": True, "activation": "gelu"}])
 def test_saving_and_loading_keeps_logits_and_settings(tmp_path, settings):
     model = make(**settings)
@@ -181,6 +183,7 @@ def test_fit_learns_two_sentences_by_heart(policy):
     assert decoded.tolist() == [[6, 11, 3, 0], [5, 3, 0, 0]]
 
 
+@pytest.mark.backends
 def test_every_weight_learns():
     model = make(dropout=0.1)
     before = model.get_weights()

@@ -12,11 +12,13 @@ def test_softmax_sums_to_one_along_any_axis(axis):
     np.testing.assert_allclose(softmax(scores, axis), odds / odds.sum(axis=axis, keepdims=True), atol=1e-6)
 
 
+@pytest.mark.backends
 def test_softmax_survives_huge_scores():
     scores = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4]], dtype="float32")
     np.testing.assert_allclose(softmax(scores), [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]], atol=1e-6)
 
 
+@pytest.mark.backends
 def test_each_head_gets_its_own_piece():
     x = np.random.default_rng(0).normal(size=(2, 5, 21)).astype("float32")
     heads = split_heads(x, 3)
