@@ -3,7 +3,7 @@ import pytest
 
 from llmcourse.checking import expect, expect_close, expect_equal, expect_raises, expect_shape
 from llmcourse.checking.expectations import Failed, show
-from llmcourse.checking.student import StudentError
+from llmcourse.checking.raised import StudentError
 
 
 def failure(function, *args, **kwargs):

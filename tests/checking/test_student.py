@@ -6,7 +6,8 @@ import pytest
 
 from llmcourse.checking.expectations import Failed, expect_unchanged
 from llmcourse.checking.local import LocalConnection, undisturbed
-from llmcourse.checking.student import Handle, Student, StudentError
+from llmcourse.checking.raised import StudentError
+from llmcourse.checking.student import Handle, Student
 from llmcourse.checking.values import NotPlainError
 
 

@@ -104,10 +104,11 @@ def _grade(row: Row, submission: Submission, lessons: Lessons, sandbox: Sandbox,
     if isinstance(notebook, Exception):
         raise notebook
     if row.lesson not in lessons.known:
+        if not lessons.recognised_in(notebook):
+            raise InvalidSubmissionError("it holds no exercise of any lesson.")
         raise InvalidSubmissionError(
-            "it names no lesson itself and holds no exercise that belongs to one alone. Required: one of "
-            f"{', '.join(lessons.known)}, named by the file (student__lesson.ipynb) or by --lesson. "
-            f"Received: {row.lesson!r}."
+            f"the lesson must be one of {', '.join(lessons.known)}, named by the notebook itself, by its file "
+            f"(student__lesson.ipynb) or by --lesson. Received: {row.lesson!r}."
         )
     lesson = lessons[row.lesson]
     script = read_script(lesson, notebook.cells)

@@ -170,7 +170,7 @@ class WorkerProcess:
         return state_and_cpu_seconds(self._worker)[1]
 
     def is_stopped(self) -> bool:
-        """Tell whether a signal stopped the worker, so that it can never answer."""
+        """Tell whether the worker was stopped, or ended, so that it can never answer."""
         return state_and_cpu_seconds(self._worker)[0] in STOPPED
 
     def end(self) -> Usage:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 _PAGE = resource.getpagesize()
 _TICKS = os.sysconf("SC_CLK_TCK")
-STOPPED = {"T", "t"}  # by a signal, by a debugger
+STOPPED = {"T", "t", "Z", "X"}  # by a signal, by a debugger, for good
 
 
 def kill(pid: int) -> None:

@@ -52,6 +52,7 @@ def work(request: dict[str, Any], handle: int, most_threads: int) -> None:
     folder = request["folder"]
     os.umask(0o077)
     os.chdir(folder)
+    sys.path.insert(0, "")  # as in a notebook, which imports what it wrote beside itself
     os.environ.update(HOME=folder, TMPDIR=folder)
     tempfile.tempdir = None  # looked up once, and already by the libraries
     _limit(request["memory"], most_threads)
