@@ -14,6 +14,8 @@ from llmcourse.classroom.grading.lessons import Lessons
 from llmcourse.classroom.grading.names import FileName, NameReader, students_in_folders
 from llmcourse.classroom.grading.notebook_file import NotebookFile, read_notebook
 
+NO_EXERCISE = "holds no exercise of any lesson"
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -152,12 +154,13 @@ def _choose(candidates: list[_Candidate]) -> Submissions:
     notes: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for item in sorted(candidates, key=lambda item: item.rank):
         if chosen.setdefault(item.key, item) is not item:
-            said = f"{item.submission.path.name} is a second notebook for lesson {item.submission.lesson or '(none)'}"
-            notes[item.key].append(f"{said} and was not graded")
+            second = f"is a second notebook for lesson {item.submission.lesson or '(none)'}"
+            said = NO_EXERCISE if item.foreign else second
+            notes[item.key].append(f"{item.submission.path.name} {said} and was not graded")
     left_out = []
     own = [key for key, item in chosen.items() if not item.foreign]
     for item in [item for item in chosen.values() if item.foreign and not item.given]:
-        said = "holds no exercise of any lesson and was not graded"
+        said = f"{NO_EXERCISE} and was not graded"
         beside = next((key for key in own if item.named_by and key[0] == item.key[0]), None)
         if beside:
             notes[beside].append(f"{item.submission.path.name} {said}")

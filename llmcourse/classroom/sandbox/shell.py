@@ -18,8 +18,8 @@ from llmcourse.checking.host import Host
 from llmcourse.classroom.sandbox.magics import LINE_MAGICS, Magics
 
 _FUTURE = [getattr(__future__, name).compiler_flag for name in __future__.all_feature_names]
-# One line that begins with a magic's name, as in `pwd` or `ls -l`, and does not go on as an expression would.
-_AUTOMAGIC = re.compile(r"(\w+)(?:[ \t]+(?:-\w|[^\s=.,:;+*/<>&|^%@()\[\]-]).*)?[ \t]*")
+# One line that begins with a magic's name, as in `pwd` or `ls -l`, and assigns nothing to it.
+_AUTOMAGIC = re.compile(r"(\w+)(?:[ \t]+(?![=,:]).*)?")
 
 
 class Idle:
