@@ -12,13 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from llmcourse.checking.raised import MissingNameError, as_plain, describe_error
 from llmcourse.checking.values import Reference, decode, describe_type, encode
 
 MODEL_METHODS = ("__call__", "predict", "get_weights", "set_weights", "count_params", "get_config")
-
-
-class MissingNameError(NameError):
-    """Says that the notebook does not define a name that an exercise asks for."""
 
 
 class Host:
@@ -64,7 +61,7 @@ class Host:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # also SystemExit and GeneratorExit: nothing of the learner's gets past here
-            raised = [type(error).__name__, _message(error), self._line(error)]
+            raised = as_plain(describe_error(error, self.namespace))
             return encode({"raised": raised, "entered": sorted(entered)})
 
     def execute(self, source: str, name: str) -> None:
@@ -90,7 +87,7 @@ class Host:
         name = request["name"]
         home = self._helpers if name in self._helpers else self.namespace
         if name not in home:
-            raise MissingNameError(f"{name} is not defined: run the cell of this exercise first")
+            raise MissingNameError(f"{name} is not defined: run the cell of this exercise first", name=name)
         if not callable(home[name]):
             raise TypeError(f"{name} must be a function or a class. Received: {describe_type(home[name])}")
         return home[name]
@@ -115,24 +112,6 @@ class Host:
             return reply["value"]
 
         return callback
-
-    def _line(self, error: BaseException) -> str:
-        """Quote the innermost line of the learner's own code on the error's way."""
-        found, step = "", error.__traceback__
-        while step is not None:
-            if step.tb_frame.f_globals is self.namespace:
-                source = linecache.getline(step.tb_frame.f_code.co_filename, step.tb_lineno).strip()
-                found = f"line {step.tb_lineno} of {step.tb_frame.f_code.co_name}: {source}"
-            step = step.tb_next
-        return found
-
-
-def _message(error: BaseException) -> str:
-    """Give an error's own words; a learner's class may fail to say any."""
-    try:
-        return str(error)[:2000]
-    except Exception as second:
-        return f"(its message cannot be shown: {type(second).__name__})"
 
 
 def execute(source: str, namespace: dict[str, Any], name: str) -> None:

@@ -4,23 +4,18 @@ import contextlib
 import io
 import os
 import random
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from llmcourse.checking.host import Host
+from llmcourse.checking.raised import as_plain, describe_error
+from llmcourse.checking.time_limit import TimeLimitError, time_limit
 from llmcourse.checking.values import encode
 
 PRINTED_LIMIT = 4000  # characters of the learner's own prints that a report shows
-
-
-class TimeLimitError(BaseException):
-    """Stops code that runs too long; no `except Exception` of the learner's swallows it."""
 
 
 class LocalConnection:
@@ -34,32 +29,15 @@ class LocalConnection:
     def __init__(self, namespace: dict[str, Any], host: type[Host] = Host):
         self._host = host(namespace)
 
-    def request(self, message: bytes, serve: Callable[[bytes], bytes], seconds: float) -> bytes:
-        """Answer a request within a time limit (where the system has timers; elsewhere without)."""
+    def request(
+        self, message: bytes, serve: Callable[[bytes], bytes], seconds: float, by_clock: float | None = None
+    ) -> bytes:
+        """Answer a request within a time limit, as `time_limit` understands it."""
         try:
-            with time_limit(seconds):
+            with time_limit(seconds, by_clock):
                 return self._host.answer(message, serve)
         except TimeLimitError as error:
-            return encode({"raised": ["TimeLimitError", str(error), ""]})
-
-
-@contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeLimitError in the block after so many seconds, and again each second after, should it be swallowed."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise TimeLimitError(f"not finished after {seconds:g} seconds; is there a loop that never ends?")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+            return encode({"raised": as_plain(describe_error(error, self._host.namespace))})
 
 
 @contextlib.contextmanager

@@ -1,18 +1,21 @@
 """Run the criteria of one exercise against a connection to the learner's code."""
 
 import hashlib
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from llmcourse.checking.criteria import Criterion
 from llmcourse.checking.expectations import Failed, show
-from llmcourse.checking.student import Connection, ConnectionLostError, Student, StudentError
+from llmcourse.checking.raised import StudentError
+from llmcourse.checking.student import Connection, ConnectionLostError, Student
 from llmcourse.checking.values import NotPlainError
 
 PUBLIC_SEED = "0"
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")  # as in Keras' messages
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Outcome:
     received: str = ""
     hints: tuple[str, ...] = ()
     status: str = "passed"  # or "failed", "todo" (not written yet), "error" (the learner's code raised)
+    raised: StudentError | None = field(default=None, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -85,12 +89,7 @@ def run_criterion(lesson_id: str, item: Criterion, student: Student, seed: str) 
     except Failed as failure:
         return failed_outcome(item, "failed", failure.required, failure.received)
     except StudentError as error:
-        if error.type_name == "NotImplementedError":
-            return failed_outcome(item, "todo", "your code in place of `raise NotImplementedError`", "not written yet")
-        if error.type_name == "MissingNameError":
-            return failed_outcome(item, "todo", "your code in the cell of this exercise", str(error))
-        where = f" ({error.line})" if error.line else ""
-        return failed_outcome(item, "error", item.requirement or item.title, f"{error}{where}")
+        return _raised_outcome(item, error)
     except NotPlainError as error:
         return failed_outcome(item, "failed", item.requirement or item.title, str(error))
     except ConnectionLostError:
@@ -115,8 +114,21 @@ def failed_outcome(item: Criterion, status: str, required: str, received: Any) -
     )
 
 
+def _raised_outcome(item: Criterion, error: StudentError) -> Outcome:
+    """Make the outcome of a criterion whose call raised: what is missing is said plainly, anything else is quoted."""
+    if error.cause == "stub":
+        required, received = "your code in place of `raise NotImplementedError`", f"{error.subject} is not written yet"
+    elif error.cause == "missing":
+        required, received = "your code in the cell of this exercise", error.message
+    else:
+        required, received = item.requirement or item.title, error.with_line
+    status = "todo" if error.cause in ("stub", "missing") else "error"
+    return replace(failed_outcome(item, status, required, received), raised=error)
+
+
 def readable(text: str, limit: int = 2000) -> str:
-    """Shorten a text of unknown origin and escape what a terminal or a file could stumble over."""
+    """Shorten a text of unknown origin, drop its colours and escape what a terminal or a file could stumble over."""
+    text = _COLOURS.sub("", text[: 10 * limit])
     kept = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in kept)
 

@@ -1,10 +1,10 @@
 """The learner's functions as a criterion sees them: `student.relu(z)` sends a call and returns a value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from llmcourse.checking.raised import is_list_of_text, read_error
 from llmcourse.checking.values import NotPlainError, Reference, decode, encode
 
 MAX_CALLBACKS = 20_000
@@ -16,18 +16,6 @@ class Connection(Protocol):
     def request(self, message: bytes, serve: Callable[[bytes], bytes], seconds: float) -> bytes:
         """Send a message; while it is worked on (so many seconds at most), answer callbacks with `serve`."""
         ...
-
-
-@dataclass
-class StudentError(Exception):
-    """Says that the learner's code raised an error: its type's name, its message, and the line where it happened."""
-
-    type_name: str
-    message: str
-    line: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.type_name}: {self.message}" if self.message else self.type_name
 
 
 class ConnectionLostError(Exception):
@@ -71,18 +59,16 @@ class Student:
     def _call(self, target: dict, /, *args: Any, **kwargs: Any) -> Any:
         self._last_value = None
         reply = self._send({"do": "call", **target, "args": list(args), "kwargs": kwargs, "watch": list(self._watch)})
-        self._changed = [str(name) for name in reply.get("changed", [])]
+        self._changed = reply.get("changed", [])
         self._last_value = reply["value"]
         return self._last_value
 
     def _send(self, request: dict) -> dict:
         message = encode(request, self._refer)
-        reply = decode(self._connection.request(message, self._serve, self._seconds), self._resolve)
-        if not isinstance(reply, dict):
-            raise NotPlainError("The reply must be a dict.")
+        reply = read_reply(self._connection.request(message, self._serve, self._seconds), self._resolve)
         self._entered.update(name for name in self._watch if name in reply.get("entered", []))
         if "raised" in reply:
-            raise StudentError(*(str(part)[:2000] for part in reply["raised"]))
+            raise reply["raised"]
         return reply
 
     def _refer(self, value: Any) -> Reference | None:
@@ -107,6 +93,27 @@ class Student:
             return encode({"value": function(*call["args"], **call["kwargs"])}, self._refer)
         except Exception as error:
             return encode({"error": f"{type(error).__name__}: {error}"[:2000]})
+
+
+def read_reply(message: bytes, resolve: Callable[[Reference], Any] = lambda reference: reference) -> dict[str, Any]:
+    """Understand a reply of the learner's side, which may be anything.
+
+    Args:
+        message: the bytes.
+        resolve: turns each `Reference` into the object to put in its place.
+
+    Returns:
+        A dict with "value", or with "raised", a `StudentError`; perhaps with "entered" and "changed", lists of names.
+
+    Raises:
+        NotPlainError: it is no such reply.
+    """
+    reply = decode(message, resolve)
+    if not isinstance(reply, dict) or not ("value" in reply or "raised" in reply):
+        raise NotPlainError("A reply must hold a value or an error.")
+    if not all(is_list_of_text(reply.get(key, [])) for key in ("entered", "changed")):
+        raise NotPlainError("A reply must hold lists of names.")
+    return reply | {"raised": read_error(reply["raised"])} if "raised" in reply else reply
 
 
 class Handle:

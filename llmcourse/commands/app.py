@@ -112,10 +112,12 @@ def grade(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Notebooks, folders of STUDENT__LESSON.ipynb, or nbgrader's submitted/STUDENT/LESSON/*.ipynb.",
+            help="Notebooks, folders of STUDENT__LESSON.ipynb, a folder for each student, or nbgrader's submitted.",
         ),
     ],
-    lesson: Annotated[str | None, typer.Option(help="The lesson, where names do not tell.", show_default=False)] = None,
+    lesson: Annotated[
+        str | None, typer.Option(help="The lesson, where a notebook does not say it itself.", show_default=False)
+    ] = None,
     seed_file: Annotated[
         Path,
         typer.Option(help="Holds the class's secret seed; drawn and made readable for you only where it is missing."),
@@ -127,7 +129,10 @@ def grade(
         int | None,
         typer.Option(min=1, help="How many notebooks at a time; by default one for each core.", show_default=False),
     ] = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that one submission may take.")] = 600,
+    timeout: Annotated[
+        float,
+        typer.Option(min=1, help="Seconds of computing that one submission may take; ten times as many by the clock."),
+    ] = 600,
     isolation: Annotated[str, typer.Option(help="How far the learners' code is walled off: basic.")] = "basic",
     lessons: LessonsOption = None,
 ) -> None:
@@ -140,21 +145,23 @@ def grade(
     Ends with 0 when every notebook was graded, 1 when some could not be graded
     in full, 2 when nothing was done, 130 when you stopped it.
     """
-    from llmcourse.checking.syllabus import load_syllabus
     from llmcourse.classroom.grading import results
     from llmcourse.classroom.grading.grader import grade_class
+    from llmcourse.classroom.grading.lessons import Lessons
     from llmcourse.classroom.grading.seed import class_seed
     from llmcourse.classroom.grading.submissions import find_submissions
-    from llmcourse.classroom.sandbox.pool import ISOLATION, Limits
+    from llmcourse.classroom.sandbox.limits import Limits
+    from llmcourse.classroom.sandbox.pool import ISOLATION
     from llmcourse.runtime import available_cores
 
-    known = [entry.id for entry in load_syllabus(lessons)]
-    if lesson not in (None, *known):
-        raise ValueError(f"--lesson must be one of {', '.join(known)}. Received: {lesson!r}.")
-    submissions = find_submissions(paths, known, lesson)
+    course = Lessons(lessons)
+    if lesson not in (None, *course.known):
+        raise ValueError(f"--lesson must be one of {', '.join(course.known)}. Received: {lesson!r}.")
+    notebooks = find_submissions(paths, course, lesson)
+    submissions = notebooks.found
     if not submissions:
         raise ValueError(f"Notebooks are required. Received: no .ipynb file in {', '.join(map(str, paths))}.")
-    sheet = results.Sheet(json_file, [submission.path for submission in submissions])
+    file = results.ResultsFile(json_file, [submission.path for submission in submissions], notebooks.left_out)
     seed, jobs = class_seed(seed_file), jobs or available_cores()
     if os.name == "posix" and os.geteuid() == 0:
         errors.print("You are root, and so is the learners' code: for a real class use an account that owns little.")
@@ -162,34 +169,36 @@ def grade(
         task = bar.add_task("Grading", total=len(submissions))
 
         def done(row: Any) -> None:
-            sheet.add(row)
+            file.add(row)
             bar.advance(task)
 
         stopped = False
         try:
             grade_class(
                 submissions,
+                course,
                 seed,
                 jobs=jobs,
                 threads=max(1, available_cores() // jobs),
                 limits=Limits(seconds=timeout),
                 isolation=isolation,
-                lessons=lessons,
                 done=done,
             )
         except KeyboardInterrupt:
             stopped = True
-        sheet.close()
-    out.print(results.table(sheet.rows))
+        file.close()
+    out.print(results.table(file.rows))
+    for line in notebooks.left_out:
+        out.print(results.in_one_line(line), markup=False, highlight=False)
     out.print(f"Isolation {ISOLATION[isolation]}.", style="dim", highlight=False)
-    if json_file and not sheet.error:
+    if json_file and not file.error:
         out.print(f"Results: {json_file}", markup=False)
-    if sheet.error:
-        errors.print(f"Error: {sheet.error}", markup=False)
+    if file.error:
+        errors.print(f"Error: {file.error}", markup=False)
     if stopped:
-        errors.print(f"Stopped after {len(sheet.rows)} of {len(submissions)}.")
+        errors.print(f"Stopped after {len(file.rows)} of {len(submissions)}.")
         raise typer.Exit(130)
-    raise typer.Exit(int(bool(sheet.error) or any(row.status != "ok" for row in sheet.rows)))
+    raise typer.Exit(int(bool(file.error) or any(row.status != "ok" for row in file.rows)))
 
 
 @app.command()

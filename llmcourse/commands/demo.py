@@ -14,7 +14,8 @@ from llmcourse.checking.lessons import Lesson
 from llmcourse.checking.report import Result
 from llmcourse.checking.run import PUBLIC_SEED
 from llmcourse.classroom.authoring.answers import AnswerChecker, caught, known_answers
-from llmcourse.classroom.grading.grader import grade_script, reference_script
+from llmcourse.classroom.grading.attempts import grade_script
+from llmcourse.classroom.grading.script import reference_script
 from llmcourse.classroom.sandbox.pool import Limits, Sandbox
 from llmcourse.data import load_mnist
 from llmcourse.files import write_atomically
@@ -88,7 +89,7 @@ def check_answers(lesson: Lesson, step: Step) -> list[Judged]:
     def judge(answer: Answer) -> Judged:
         script = reference_script(lesson, answer.exercise, answer.source)
         grading = grade_script(lesson, script, sandbox, PUBLIC_SEED, Limits(), only=[answer.exercise])
-        (graded,) = grading.graded()
+        (graded,) = grading.results()
         result = Result(answer.exercise, graded.outcomes, hints_shown=1)
         return Judged(answer, result, caught(answer, list(graded.outcomes)))
 

@@ -3,7 +3,7 @@ import pytest
 
 from llmcourse.checking import expect, expect_close, expect_equal, expect_raises, expect_shape
 from llmcourse.checking.expectations import Failed, show
-from llmcourse.checking.student import StudentError
+from llmcourse.checking.raised import StudentError
 
 
 def failure(function, *args, **kwargs):
@@ -85,7 +85,7 @@ def test_required_errors():
     with pytest.raises(Failed, match="Received: TypeError: no"), expect_raises("ValueError"):
         raise StudentError("TypeError", "no")
     with pytest.raises(StudentError), expect_raises("ValueError"):  # a stub is not an error handled
-        raise StudentError("NotImplementedError", "")
+        raise StudentError("NotImplementedError", "", cause="stub")
 
 
 def test_long_values_are_shown_short():

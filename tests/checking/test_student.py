@@ -6,7 +6,8 @@ import pytest
 
 from llmcourse.checking.expectations import Failed, expect_unchanged
 from llmcourse.checking.local import LocalConnection, undisturbed
-from llmcourse.checking.student import Handle, Student, StudentError
+from llmcourse.checking.raised import StudentError
+from llmcourse.checking.student import Handle, Student
 from llmcourse.checking.values import NotPlainError
 
 
@@ -66,7 +67,7 @@ def test_whatever_the_learner_raises_arrives_as_one_error(body, type_name, messa
 def test_a_missing_name_says_which():
     with pytest.raises(StudentError, match="relu is not defined: run the cell") as caught:
         student_with("").relu(1)
-    assert caught.value.type_name == "MissingNameError"
+    assert (caught.value.cause, caught.value.subject) == ("missing", "relu")
 
 
 def test_a_name_that_is_no_function_is_an_error():

@@ -8,11 +8,13 @@ import pytest
 from llmcourse.checking.criteria import Criterion
 from llmcourse.checking.lessons import load_lesson
 from llmcourse.classroom.authoring.notebooks import solution_notebook, student_notebook
-from llmcourse.classroom.grading.grader import Shelf, grade_submission
+from llmcourse.classroom.grading.grader import grade_submission
+from llmcourse.classroom.grading.lessons import Lessons
+from llmcourse.classroom.grading.notebook_file import read_notebook
 from llmcourse.classroom.grading.submissions import Submission
-from llmcourse.classroom.sandbox import channel as connection
-from llmcourse.classroom.sandbox import pool as walls
-from llmcourse.classroom.sandbox.pool import Limits, Sandbox
+from llmcourse.classroom.sandbox import channel, pool
+from llmcourse.classroom.sandbox.limits import Limits
+from llmcourse.classroom.sandbox.pool import Sandbox
 
 LESSON = '''
 # %% [markdown]
@@ -184,16 +186,16 @@ def sandbox():
 
 @pytest.fixture
 def light(monkeypatch):
-    """Let keepers that are started during a test load no libraries, so that they are there at once."""
-    real = walls.Keeper
-    monkeypatch.setattr(walls, "Keeper", lambda threads, warm: real(threads, warm=False))
+    """Let fork servers that are started during a test load no libraries, so that they are there at once."""
+    real = pool.ForkServer
+    monkeypatch.setattr(pool, "ForkServer", lambda threads, warm: real(threads, warm=False))
 
 
 @pytest.fixture
 def short(monkeypatch):
-    """Let code that hangs be ended after one second instead of ten, and after half a second more where it resists."""
+    """Let code that hangs be ended after one second of computing, and after half a second more where it resists."""
     monkeypatch.setattr(Criterion, "seconds_allowed", 1.0)
-    monkeypatch.setattr(connection, "GRACE", 0.5)
+    monkeypatch.setattr(channel, "GRACE", 0.5)
     return Limits(cell_seconds=1.0, seconds=30.0, memory=2**30)
 
 
@@ -201,7 +203,7 @@ class Class:
     """Writes notebooks of a class and grades them."""
 
     def __init__(self, request, toy, lessons, folder, limits):
-        self.request, self.toy, self.shelf, self.folder, self.limits = request, toy, Shelf(lessons), folder, limits
+        self.request, self.toy, self.lessons, self.folder, self.limits = request, toy, Lessons(lessons), folder, limits
         self.reference = json.loads(json.dumps(solution_notebook(toy)))
         self.empty = json.loads(json.dumps(student_notebook(toy)))
 
@@ -227,9 +229,17 @@ class Class:
         path = notebook
         if notebook is None or isinstance(notebook, str | dict):
             path = self.write(self.notebook(**answers) if notebook is None else notebook)
-        submission = Submission("ada", lesson, path)
         sandbox = self.request.getfixturevalue("sandbox")
-        return grade_submission(submission, sandbox, seed, limits or self.limits, self.shelf)
+        return grade_submission(
+            self.submission(path, lesson=lesson), self.lessons, sandbox, seed, limits or self.limits
+        )
+
+    def submission(self, path, student="ada", lesson="toy"):
+        """Read a notebook that was found."""
+        try:
+            return Submission(student, lesson, path, read_notebook(path))
+        except ValueError as error:
+            return Submission(student, lesson, path, error)
 
     def points(self, row):
         return {item.id: item.points for item in row.exercises}

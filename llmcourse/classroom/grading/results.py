@@ -21,7 +21,7 @@ WRITE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Graded:
+class ExerciseResult:
     """The outcomes of one exercise."""
 
     id: str
@@ -50,7 +50,7 @@ class Row:
     lesson: str
     path: str
     status: str = "ok"
-    exercises: tuple[Graded, ...] = ()
+    exercises: tuple[ExerciseResult, ...] = ()
     message: str = ""
     remarks: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -70,41 +70,46 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """Give the row as plain data for the JSON file."""
         return {
-            "student": readable(self.student),
-            "lesson": readable(self.lesson),
+            "student": in_one_line(self.student),
+            "lesson": in_one_line(self.lesson),
             "score": self.score,
             "max_score": self.max_score,
             "status": self.status,
-            "message": readable(self.message),
-            "remarks": [readable(remark) for remark in self.remarks],
+            "message": in_one_line(self.message),
+            "remarks": [in_one_line(remark) for remark in self.remarks],
             "seconds": round(self.seconds, 3),
             "cpu_seconds": round(self.cpu_seconds, 3),
             "isolation": self.isolation,
             "isolation_says": ISOLATION[self.isolation],
-            "path": readable(self.path),
+            "path": in_one_line(self.path),
             "exercises": [_exercise(item) for item in self.exercises],
         }
 
 
-def _exercise(item: Graded) -> dict[str, Any]:
+def _exercise(item: ExerciseResult) -> dict[str, Any]:
     criteria = [_criterion(outcome) for outcome in item.outcomes]
     return {"id": item.id, "points": item.points, "max_points": item.max_points, "criteria": criteria}
 
 
+def in_one_line(text: str, limit: int = 2000) -> str:
+    """Make a text of unknown origin readable, its line breaks visible: in a table they would look like rows."""
+    return readable(text, limit).replace("\n", "\\n")
+
+
 def _criterion(outcome: Outcome) -> dict[str, Any]:
-    passed = outcome.passed
+    passed, written = outcome.passed, outcome.status != "todo"
     return {
         "name": outcome.name,
         "title": outcome.title,
         "points": outcome.points,
         "max_points": outcome.max_points,
         "status": outcome.status,
-        "hint": "" if passed or not outcome.hints else outcome.hints[0],
+        "hint": outcome.hints[0] if outcome.hints and written and not passed else "",
         "error": "" if passed else f"required: {outcome.required}; received: {outcome.received}",
     }
 
 
-class Sheet:
+class ResultsFile:
     """Keeps the JSON file up to date while a class is graded: whenever it is read it is whole, in a fixed order.
 
     Where it cannot be written meanwhile, `error` says why and the next row tries again.
@@ -112,14 +117,16 @@ class Sheet:
     Args:
         path: the file, or None to write none.
         order: the paths of all submissions.
+        left_out: a line for each notebook that is no submission.
 
     Raises:
         OSError: the file cannot be written; known before the work, not after it.
         ValueError: the path is something else than a file.
     """
 
-    def __init__(self, path: Path | None, order: Sequence[Path]):
+    def __init__(self, path: Path | None, order: Sequence[Path], left_out: Sequence[str] = ()):
         self.path, self.order, self.error = path, [str(item) for item in order], ""
+        self._left_out = [in_one_line(line) for line in left_out]
         self._rows: dict[str, Row] = {}
         self._texts: dict[str, str] = {}
         self._lock, self._written = threading.Lock(), 0.0
@@ -151,7 +158,8 @@ class Sheet:
     def _write(self) -> None:
         if self.path is None:
             return
-        head = {"llmcourse": __version__, "complete": len(self._rows) == len(self.order)}
+        complete = len(self._rows) == len(self.order)
+        head = {"llmcourse": __version__, "complete": complete, "left_out": self._left_out}
         rows = ",\n".join(self._texts[name] for name in self.order if name in self._texts)
         try:
             write_atomically(self.path, f'{json.dumps(head)[:-1]}, "results": [\n{rows}\n]}}\n')
@@ -163,18 +171,18 @@ class Sheet:
 
 def table(rows: Sequence[Row]) -> Table:
     """Lay the rows out for a terminal."""
-    sheet = Table(title=f"{len(rows)} {'submission' if len(rows) == 1 else 'submissions'}")
+    laid_out = Table(title=f"{len(rows)} {'submission' if len(rows) == 1 else 'submissions'}")
     for heading in ("student", "lesson", "score", "status", "seconds", "remark"):
-        sheet.add_column(heading, justify="right" if heading in ("score", "seconds") else "left")
+        laid_out.add_column(heading, justify="right" if heading in ("score", "seconds") else "left")
     for row in rows:
         score = f"{row.score:g} / {row.max_score:g}" if row.exercises else "-"
         remark = "; ".join(filter(None, (row.message, *row.remarks)))
-        sheet.add_row(
-            Text(readable(row.student, 60)),
-            Text(readable(row.lesson, 60)),
+        laid_out.add_row(
+            Text(in_one_line(row.student, 60)),
+            Text(in_one_line(row.lesson, 60)),
             score,
             Text(row.status, COLOURS[row.status]),
             f"{row.seconds:.1f}",
-            Text(readable(remark, 300)),
+            Text(in_one_line(remark, 300)),
         )
-    return sheet
+    return laid_out

@@ -1,87 +1,186 @@
-"""Find the notebooks of a class, and read what counts from each file, however damaged it is."""
+"""Find the notebooks of a class, and tell of each whose it is and which lesson it answers: one for each of both.
 
-import json
+What a notebook itself says decides its lesson; names of files, folders and options only help where it says nothing.
+"""
+
 import os
-import re
-import stat
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-MAX_BYTES, MAX_CODE = 300 * 2**20, 2 * 2**20  # of the file, and of what its code cells hold
-MAX_ITEMS = 10_000_000  # of the JSON; each takes some 64 bytes once it is read
-_NUMBER = re.compile(r"^\d+_")
+from llmcourse.classroom.grading.lessons import Lessons
+from llmcourse.classroom.grading.names import FileName, NameReader, students_in_folders
+from llmcourse.classroom.grading.notebook_file import NotebookFile, read_notebook
 
-
-class InvalidSubmissionError(ValueError):
-    """Says why a notebook cannot be graded at all."""
+NO_EXERCISE = "holds no exercise of any lesson"
 
 
 @dataclass(frozen=True)
 class Submission:
     """A notebook file with the names of its student and its lesson; the lesson is "" where nothing tells it.
 
-    `named`: the teacher named the file itself, and not a folder that holds it.
+    `notebook` is what the file held when the class was read, or why it cannot be read; `remarks` say what was
+    contradictory or left out.
     """
 
     student: str
     lesson: str
     path: Path
-    named: bool = False
+    notebook: NotebookFile | Exception = field(repr=False)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class CodeCell:
-    """A code cell as its file holds it; what is not of the right type counts as absent."""
+class Submissions:
+    """The notebooks to grade, and one line for each other notebook that belongs to none of them."""
 
-    source: str
-    metadata: dict[str, Any]
-    id: str = ""
+    found: tuple[Submission, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A submission before it is compared with the others.
+
+    `named_by` is "folder", "file", or "" where nothing names its student. `foreign`: it holds no exercise of any
+    lesson. `given`: the teacher named the file itself, and not a folder that holds it.
+    """
+
+    submission: Submission
+    name: FileName
+    named_by: str
+    foreign: bool
+    given: bool
 
     @property
-    def tags(self) -> tuple[str, ...]:
-        """List the cell's tags."""
-        tags = self.metadata.get("tags")
-        return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+    def key(self) -> tuple[str, ...]:
+        """Give what is equal for notebooks of one student and lesson; where nothing names a student all differ."""
+        if not self.named_by:
+            return (_absolute(self.submission.path),)
+        student = unicodedata.normalize("NFC", self.submission.student)
+        # Folders were made by a system that tells Ada from ada; files are named by people, who may not.
+        return student if self.named_by == "folder" else student.casefold(), self.submission.lesson
 
-    def about(self, owner: str, key: str) -> str:
-        """Read a text such as metadata["nbgrader"]["grade_id"]; "" where there is none."""
-        inner = self.metadata.get(owner)
-        text = inner.get(key) if isinstance(inner, dict) else None
-        return text if isinstance(text, str) else ""
-
-
-@dataclass(frozen=True)
-class NotebookFile:
-    """The code cells of a notebook, and the lesson that its own metadata name, "" where they name none."""
-
-    cells: tuple[CodeCell, ...]
-    lesson: str = ""
+    @property
+    def rank(self) -> tuple:
+        """Order notebooks of one student and lesson: the one that counts first."""
+        path, broken = self.submission.path, isinstance(self.submission.notebook, Exception)
+        misnamed = self.name.lesson != self.submission.lesson
+        copied = self.name.added != "" or path.stem != path.stem.lower()
+        return broken, self.foreign, misnamed, copied, len(path.parts), str(path)
 
 
-def find_submissions(paths: Iterable[Path], known: Iterable[str], lesson: str | None = None) -> list[Submission]:
-    """List the notebooks under some paths, each once.
+def find_submissions(paths: Iterable[Path], lessons: Lessons, lesson: str | None = None) -> Submissions:
+    """Find and read the notebooks under some paths, each once, and choose one for each student and lesson.
 
     A folder that cannot be read becomes a submission, too, so that it gets a row that says so.
 
     Args:
-        paths: a notebook, a folder of `<student>__<lesson>.ipynb`, or nbgrader's
+        paths: a notebook, a folder of `<student>__<lesson>.ipynb`, a folder for each student, or nbgrader's
             `submitted/<student>/<lesson>/*.ipynb`.
-        known: ids of the lessons there are.
-        lesson: taken for every notebook, whatever its name says.
+        lessons: the lessons there are.
+        lesson: taken for notebooks that do not say themselves which lesson they are.
 
     Raises:
         FileNotFoundError: a path is missing.
         PermissionError: a folder that was named cannot be read.
     """
-    found: dict[str, Submission] = {}
-    lessons = set(known)
+    candidates: dict[str, _Candidate] = {}
+    reader = NameReader(lessons.known)
     for root in paths:
-        for path in _notebooks(root):
-            student, named = _names(root, path, lessons)
-            found.setdefault(_absolute(path), Submission(student, lesson or named, path, path == root))
-    return list(found.values())
+        for candidate in _candidates(root, lessons, reader, lesson):
+            candidates.setdefault(_absolute(candidate.submission.path), candidate)
+    return _choose(list(candidates.values()))
+
+
+def _candidates(root: Path, lessons: Lessons, reader: NameReader, lesson: str | None) -> list[_Candidate]:
+    """Read the notebooks under one path."""
+    read = {}
+    for path in _notebooks(root):
+        notebook, name = _open(path, given=path == root), reader.file(path.stem)
+        read[path] = (notebook, name, *_lesson(path, notebook, name, lessons, reader, lesson))
+    by_folder = (
+        students_in_folders(root, {path: item[2] for path, item in read.items()}, reader) if root.is_dir() else {}
+    )
+    found = []
+    for path, (notebook, name, chosen, foreign, remarks) in read.items():
+        named_by = "folder" if path in by_folder else "file" if name.student else ""
+        student = by_folder.get(path) or name.student or path.stem
+        if named_by == "folder" and name.lesson and name.student.casefold() not in ("", student.casefold()):
+            remarks = (*remarks, f"handed in by {student}, whatever its name says: {path.name}")
+        if not named_by:
+            remarks = (*remarks, "nothing names its student: neither a folder below the one graded, nor its own name")
+        submission = Submission(student, chosen, path, notebook, remarks)
+        found.append(_Candidate(submission, name, named_by, foreign, path == root))
+    return found
+
+
+def _lesson(
+    path: Path,
+    notebook: NotebookFile | Exception,
+    name: FileName,
+    lessons: Lessons,
+    reader: NameReader,
+    asked: str | None,
+) -> tuple[str, bool, tuple[str, ...]]:
+    """Tell the lesson of a notebook, whether it is foreign to the course, and what contradicts the lesson."""
+    folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112  (`is_dir` may raise)
+    place = name.lesson or reader.lesson_of_folder(folder.name)
+    guess = asked or place
+    if isinstance(notebook, Exception):
+        return guess, False, ()
+    own, why = lessons.named_in(notebook), "its own metadata name"
+    if not own:
+        recognised = lessons.recognised_in(notebook)
+        if not recognised:
+            return guess, True, ()
+        own, why = guess, "its exercises are of"
+        if not recognised[guess]:
+            (best, count), *others = recognised.most_common(2)
+            own = "" if others and others[0][1] == count else best
+    said = [
+        f"{what} {other}"
+        for what, other in (("--lesson says", asked), ("its place says", place))
+        if other and own and other != own
+    ]
+    return own, False, (f"graded as {own}, which {why}; {' and '.join(said)}",) if said else ()
+
+
+def _choose(candidates: list[_Candidate]) -> Submissions:
+    """Keep one notebook for each student and lesson, and say in a line each what was left out and why."""
+    chosen: dict[tuple[str, ...], _Candidate] = {}
+    notes: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for item in sorted(candidates, key=lambda item: item.rank):
+        if chosen.setdefault(item.key, item) is not item:
+            second = f"is a second notebook for lesson {item.submission.lesson or '(none)'}"
+            said = NO_EXERCISE if item.foreign else second
+            notes[item.key].append(f"{item.submission.path.name} {said} and was not graded")
+    left_out = []
+    own = [key for key, item in chosen.items() if not item.foreign]
+    for item in [item for item in chosen.values() if item.foreign and not item.given]:
+        said = f"{NO_EXERCISE} and was not graded"
+        beside = next((key for key in own if item.named_by and key[0] == item.key[0]), None)
+        if beside:
+            notes[beside].append(f"{item.submission.path.name} {said}")
+        elif own and not item.name.lesson and item.named_by != "folder":
+            left_out.append(f"{item.submission.path} {said}")
+        else:
+            continue
+        del chosen[item.key]
+    found = [item for item in candidates if chosen.get(item.key) is item]
+    return Submissions(
+        tuple(replace(item.submission, remarks=(*item.submission.remarks, *notes[item.key])) for item in found),
+        tuple(left_out),
+    )
+
+
+def _open(path: Path, given: bool) -> NotebookFile | Exception:
+    try:
+        return read_notebook(path, follow_link=given)
+    except Exception as error:  # told in the submission's own row
+        return error
 
 
 def _notebooks(root: Path) -> Iterator[Path]:
@@ -96,7 +195,7 @@ def _notebooks(root: Path) -> Iterator[Path]:
     for folder, inner, names in os.walk(root, onerror=closed.append):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(".ipynb") and not name.startswith("."):
+            if name.lower().endswith(".ipynb") and not name.startswith("."):
                 yield Path(folder, name)
     for error in closed:
         if Path(error.filename) == root:
@@ -104,87 +203,5 @@ def _notebooks(root: Path) -> Iterator[Path]:
         yield Path(error.filename)
 
 
-def _names(root: Path, path: Path, known: set[str]) -> tuple[str, str]:
-    """Tell student and lesson from a notebook's place and name."""
-    if path.is_dir():  # it cannot be read; that it is the lesson's or the student's shows in its name alone
-        return (path.parent.name, path.name) if path.name in known else (path.name, "")
-    stem = path.stem
-    if "__" in stem:
-        student, _, lesson = stem.rpartition("__")
-        return student, _NUMBER.sub("", lesson)
-    own = _NUMBER.sub("", stem)
-    above = Path(_absolute(path)).parts[:-1]
-    deep = len(path.relative_to(root).parts) if root.is_dir() else 0
-    if deep >= 2 and len(above) >= 2:
-        lesson = above[-1] if above[-1] in known or own not in known else own
-        return above[-2], lesson
-    return stem, own if own in known else ""
-
-
 def _absolute(path: Path) -> str:
     return os.path.normpath(path.absolute())  # follows no links: names are what the teacher sees
-
-
-def read_notebook(path: Path, *, follow_link: bool = False) -> NotebookFile:
-    """Read a notebook file, and nothing that its outputs hold.
-
-    Args:
-        path: the file.
-        follow_link: read what a symbolic link points to; a learner's link could point to another's work.
-
-    Raises:
-        InvalidSubmissionError: the file cannot be read, is no JSON, or no notebook of format 4.
-    """
-    try:
-        content = json.loads(_read(path, follow_link))
-    except OSError as error:
-        what = "folder" if path.is_dir() else "file"
-        raise InvalidSubmissionError(f"the {what} cannot be read: {error.strerror or error}.") from None
-    except RecursionError:
-        raise InvalidSubmissionError("a notebook is a JSON file. Received: one that is nested too deeply.") from None
-    except ValueError as error:
-        raise InvalidSubmissionError(f"a notebook is a JSON file. Received: something else ({error}).") from None
-    if not isinstance(content, dict) or "nbformat" not in content:
-        raise InvalidSubmissionError("a notebook has cells and the number of its format. Received: other JSON.")
-    if content["nbformat"] != 4:
-        raise InvalidSubmissionError(f"notebook format 4 is required. Received: format {content['nbformat']!r:.20}.")
-    if not isinstance(content.get("cells"), list):
-        raise InvalidSubmissionError("a notebook has a list of cells. Received: none.")
-    cells = [cell for cell in content["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
-    found = tuple(map(_code_cell, cells))
-    size = sum(len(cell.source.encode("utf-8", "surrogatepass")) for cell in found)
-    if size > MAX_CODE:
-        raise InvalidSubmissionError(f"a notebook may have {MAX_CODE >> 20} MB of code. Received: {size >> 20} MB.")
-    whole = CodeCell("", _dict(content.get("metadata")))
-    return NotebookFile(found, whole.about("llmcourse", "lesson"))
-
-
-def _read(path: Path, follow_link: bool) -> bytes:
-    if path.is_symlink() and not follow_link:
-        raise InvalidSubmissionError("a notebook is a file of its own. Received: a symbolic link.")
-    about = path.stat()
-    if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
-        raise InvalidSubmissionError("a notebook is a file. Received: a pipe, a device or a socket.")
-    if about.st_size > MAX_BYTES:
-        raise InvalidSubmissionError(
-            f"a notebook may have {MAX_BYTES >> 20} MB; clear its outputs. Received: {about.st_size >> 20} MB."
-        )
-    raw = path.read_bytes()
-    items = raw.count(b",") + raw.count(b"[") + raw.count(b"{")
-    if items > MAX_ITEMS:
-        raise InvalidSubmissionError(
-            f"a notebook may have {MAX_ITEMS:,} entries; clear its outputs. Received: up to {items:,}."
-        )
-    return raw
-
-
-def _code_cell(cell: dict[str, Any]) -> CodeCell:
-    source, id = cell.get("source", ""), cell.get("id")
-    if isinstance(source, list):
-        source = "".join(part for part in source if isinstance(part, str))
-    text = source if isinstance(source, str) else ""
-    return CodeCell(text, _dict(cell.get("metadata")), id if isinstance(id, str) else "")
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

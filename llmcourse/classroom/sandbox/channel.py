@@ -1,44 +1,43 @@
 """The trusted end of a connection to one worker: requests with a time limit, and why a worker was lost."""
 
+import select
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
-from llmcourse.checking.student import ConnectionLostError
-from llmcourse.checking.values import NotPlainError, decode, encode
-from llmcourse.classroom.sandbox import frames as wire
-from llmcourse.classroom.sandbox.forkserver import Keeper, Line, Usage
+from llmcourse.checking.raised import StudentError
+from llmcourse.checking.student import ConnectionLostError, read_reply
+from llmcourse.checking.time_limit import PATIENCE
+from llmcourse.checking.values import NotPlainError, encode
+from llmcourse.classroom.sandbox import frames
+from llmcourse.classroom.sandbox.forkserver import ForkServer, Usage, WorkerProcess
+from llmcourse.classroom.sandbox.limits import Budget, Limits
 
 GRACE = 3.0  # seconds between asking code to stop and ending its process
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may take: seconds for a cell and altogether, bytes of memory."""
-
-    cell_seconds: float = 60.0
-    seconds: float = 600.0
-    memory: int = 4 * 2**30
 
 
 class Worker:
     """A connection to one process that holds a learner's code.
 
-    `deadline`, a time of `time.monotonic`, ends every request; it is set when the worker stands ready.
+    `budget` is the time that its submission has left; a worker that goes on for another takes over the other's.
+
+    Args:
+        process: the worker's process.
+        limits: what it may take.
+        server: a fork server that serves this worker alone and ends with it.
     """
 
-    def __init__(self, line: Line, limits: Limits, keeper: Keeper | None = None):
-        self._line, self._limits, self._keeper = line, limits, keeper
+    def __init__(self, process: WorkerProcess, limits: Limits, server: ForkServer | None = None):
+        self._process, self._limits, self._server = process, limits, server
         self._usage: Usage | None = None
-        self.deadline = time.monotonic() + limits.seconds
+        self.budget = Budget(limits.seconds)
 
-    def execute(self, source: str, name: str, seconds: float) -> str | None:
+    def execute(self, source: str, name: str, seconds: float) -> StudentError | None:
         """Run a cell.
 
         Returns:
-            None where it ran, otherwise the error in one line.
+            None where it ran, otherwise the error.
 
         Raises:
             ConnectionLostError: the cell ended the process, or had to be ended with it.
@@ -46,45 +45,58 @@ class Worker:
         message = encode({"do": "execute", "source": source, "name": name})
         answer = self.request(message, _refuse, seconds)
         try:
-            reply = decode(answer)
-            if "raised" not in reply:
-                return None
-            kind, text, line = (str(part)[:2000] for part in reply["raised"])
-        except (NotPlainError, TypeError, ValueError):
+            return read_reply(answer).get("raised")
+        except NotPlainError:
             raise self._lost("sent something that is no answer") from None
-        return f"{kind}: {text}" + (f" ({line})" if line else "")
 
     def request(self, message: bytes, serve: Callable[[bytes], bytes], seconds: float) -> bytes:
         """Send a request and return the reply, answering callbacks meanwhile.
 
+        Args:
+            message: the request.
+            serve: answers a callback.
+            seconds: of computing, `PATIENCE` times as many by the clock.
+
         Raises:
             ConnectionLostError: the process ended, or did not stop when its time was over and was ended.
         """
-        seconds = min(seconds, self.deadline - time.monotonic())
-        if seconds <= 0:
+        if self.budget.over:
             self.end()
-            raise ConnectionLostError("timeout", self._too_long())
-        deadline = time.monotonic() + seconds + GRACE
-        channel, budget = self._line.channel, max(1, round(seconds * 1000)).to_bytes(4, "little")
+            raise ConnectionLostError("timeout", f"was stopped: {self.budget}")
+        clock = _Clock(self._process, seconds, self.budget)
         try:
-            wire.send(channel, wire.REQUEST, budget + message, seconds + GRACE)
+            times = frames.TIMES.pack(clock.seconds, clock.by_clock)
+            frames.send(self._process.channel, frames.REQUEST, times + message, clock.patience())
             while True:
-                kind, content = wire.receive(channel, deadline - time.monotonic())
-                if kind == wire.REPLY:
+                kind, content = self._receive(clock)
+                if kind == frames.REPLY:
                     return content
-                if kind != wire.CALLBACK:
+                if kind != frames.CALLBACK:
                     raise self._lost("sent something out of turn")
-                wire.send(channel, wire.ANSWER, serve(content), max(0.1, deadline - time.monotonic()))
+                answer = clock.serving(serve, content)
+                if clock.is_over():
+                    raise TimeoutError
+                frames.send(self._process.channel, frames.ANSWER, answer, clock.patience())
         except TimeoutError:
+            said = clock.explanation()
+            self.budget.charge(clock.computed())
             self.end()
-            late = time.monotonic() > self.deadline
-            said = self._too_long() if late else f"did not stop after {seconds:.3g} seconds and was ended"
-            raise ConnectionLostError("timeout", said) from None
-        except wire.ChannelClosedError:
+            late = self.budget.over
+            raise ConnectionLostError("timeout", f"was stopped: {self.budget}" if late else said) from None
+        except frames.ChannelClosedError:
             raise self._lost("") from None
+        finally:
+            if self._usage is None:
+                self.budget.charge(clock.computed())
 
-    def _too_long(self) -> str:
-        return f"was stopped: the whole submission took longer than {self._limits.seconds:g} seconds"
+    def _receive(self, clock: "_Clock") -> tuple[bytes, bytes]:
+        """Wait for a frame, and look from time to time how long the worker has been computing."""
+        waiting = select.poll()
+        waiting.register(self._process.channel, select.POLLIN)
+        while not waiting.poll(1000 * clock.until_next_look()):
+            if clock.is_over():
+                raise TimeoutError
+        return frames.receive(self._process.channel, clock.patience())
 
     def _lost(self, offence: str) -> ConnectionLostError:
         """End the process and say why it is lost."""
@@ -100,14 +112,59 @@ class Worker:
     def end(self) -> Usage:
         """End the process with all that it started; safe to call again."""
         if self._usage is None:
-            self._usage = self._line.end()
-            if self._keeper:
-                self._keeper.close()
+            self._usage = self._process.end()
+            if self._server:
+                self._server.close()
         return self._usage
 
     def interrupt(self) -> None:
         """Make a request that another thread waits for fail at once."""
-        self._line.interrupt()
+        self._process.interrupt()
+
+
+class _Clock:
+    """Tells how long a worker has been at one request: `seconds` of computing are allowed, and `by_clock`."""
+
+    def __init__(self, process: WorkerProcess, seconds: float, budget: Budget):
+        self._process = process
+        self.seconds = min(seconds, budget.computing)
+        self.by_clock = min(PATIENCE * self.seconds, budget.by_clock)
+        self._started, self._cpu, self._served = time.monotonic(), process.cpu_seconds(), 0.0
+
+    def serving(self, serve: Callable[[bytes], bytes], content: bytes) -> bytes:
+        """Answer a callback; what that takes counts as the learner's, as it does in the notebook."""
+        before = time.thread_time()
+        answer = serve(content)
+        self._served += time.thread_time() - before
+        return answer
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def computed(self) -> float:
+        """Give the seconds of computing; where the system does not tell, those by the clock count as such."""
+        elapsed, cpu = self.elapsed(), self._process.cpu_seconds()
+        return elapsed if cpu is None or self._cpu is None else min(elapsed, cpu - self._cpu + self._served)
+
+    def patience(self) -> float:
+        """Give the seconds until the worker is waited for no more, whatever it does."""
+        return max(0.1, self.by_clock + GRACE - self.elapsed())
+
+    def until_next_look(self) -> float:
+        return max(0.05, min(self.seconds + GRACE - self.computed(), self.patience()))
+
+    def is_over(self) -> bool:
+        if self.elapsed() < self.seconds:  # the usual case, known without asking the system
+            return False
+        late = self.elapsed() >= self.by_clock + GRACE or self.computed() >= self.seconds + GRACE
+        return late or self._process.is_stopped()
+
+    def explanation(self) -> str:
+        if self._process.is_stopped():
+            return "stopped its own process and was ended"
+        if self.computed() >= self.seconds:
+            return f"did not stop after {self.seconds:.3g} seconds of computing and was ended"
+        return f"did not stop after {self.by_clock:.3g} seconds by the clock and was ended"
 
 
 def _refuse(message: bytes) -> bytes:

@@ -1,8 +1,8 @@
-"""The trusted ends of the processes of a sandbox: the keeper, which forks, and the line to each worker's guard."""
+"""The trusted ends of a sandbox's processes: the fork server, and each worker with its supervisor."""
 
 import json
+import math
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +11,10 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
+from llmcourse.classroom.sandbox.processes import STOPPED, kill, state_and_cpu_seconds
+
 LOAD_SECONDS, FORK_SECONDS, END_SECONDS = 300.0, 30.0, 10.0
+MAX_REPORT = 2**16
 _KEPT = (  # beginnings of the names of environment variables that a worker may see
     "PATH",
     "LANG",
@@ -41,7 +44,7 @@ class SandboxError(RuntimeError):
 class Usage:
     """How a worker ended: what it took too much of ("" if nothing), exit status, CPU seconds, peak resident bytes.
 
-    Where its guard was ended, too, the status is None and the rest 0.
+    Where its supervisor was ended, too, the status is None and the rest 0.
     """
 
     reason: str = ""
@@ -49,8 +52,19 @@ class Usage:
     cpu: float = 0.0
     peak: int = 0
 
+    @classmethod
+    def read(cls, report: bytes) -> "Usage":
+        """Understand a supervisor's report; one that no supervisor wrote counts as none."""
+        try:
+            told = json.loads(report)
+            reason, status, cpu, peak = told["reason"], told["status"], float(told["cpu"]), told["peak"]
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            return cls()
+        known = reason in ("", "memory", "processes") and type(peak) is int and isinstance(status, int | None)
+        return cls(reason, status, cpu, peak) if known and 0 <= cpu < math.inf else cls()
 
-class Keeper:
+
+class ForkServer:
     """The process that loads the libraries and forks.
 
     Args:
@@ -92,27 +106,27 @@ class Keeper:
             if not self._ready:
                 raise SandboxError(f"The process that starts workers ended: {self._last_words()}")
 
-    def fork(self, folder: str, memory: int) -> "Line":
-        """Start a guard and its worker.
+    def fork(self, folder: str, memory: int) -> "WorkerProcess":
+        """Start a supervisor and its worker.
 
         Raises:
-            SandboxError: the keeper is gone or does not answer.
+            SandboxError: the fork server is gone or does not answer.
         """
         self.wait_until_ready()
         request = json.dumps({"folder": folder, "memory": memory}).encode()
-        (control, guards_control), (channel, workers_channel) = socket.socketpair(), socket.socketpair()
-        with guards_control, workers_channel:
+        (report, supervisors), (channel, workers) = socket.socketpair(), socket.socketpair()
+        with supervisors, workers:
             try:
                 with self._lock:
-                    socket.send_fds(self._control, [request], [guards_control.fileno(), workers_channel.fileno()])
+                    socket.send_fds(self._control, [request], [supervisors.fileno(), workers.fileno()])
             except OSError as error:
-                control.close()
+                report.close()
                 channel.close()
                 raise SandboxError(f"The process that starts workers is gone: {error}.") from None
-        return Line(control, channel)
+        return WorkerProcess(report, channel)
 
     def close(self, patience: float = END_SECONDS) -> None:
-        """End the process; guards that still run see for themselves that nobody wants them any more."""
+        """End the process; supervisors that still run see for themselves that nobody wants them any more."""
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for it
         self._control.close()
@@ -128,45 +142,64 @@ class Keeper:
         return next((line.strip() for line in reversed(lines) if line.strip()), "without a word.")
 
 
-class Line:
-    """Two sockets: `channel` leads to the worker, the other one to its guard.
+class WorkerProcess:
+    """A worker and its supervisor, seen from the grader: `channel` is the socket that leads to the worker.
+
+    Args:
+        report: the socket on which the supervisor tells of the worker.
+        channel: the socket to the worker.
 
     Raises:
-        SandboxError: no guard answers.
+        SandboxError: no supervisor answers.
     """
 
-    def __init__(self, control: socket.socket, channel: socket.socket):
-        self.channel, self._control = channel, control
-        control.settimeout(FORK_SECONDS)
+    def __init__(self, report: socket.socket, channel: socket.socket):
+        self.channel, self._report = channel, report
+        report.settimeout(FORK_SECONDS)
         try:
-            first, _, self._said = control.recv(4096).partition(b"\n")
-            self._guard = int(json.loads(first)["guard"])
-        except (OSError, ValueError):
-            control.close()
+            first, _, self._told = report.recv(4096).partition(b"\n")
+            started = json.loads(first)
+            self._supervisor, self._worker = (_process_number(started[key]) for key in ("supervisor", "worker"))
+        except (OSError, ValueError, TypeError, KeyError):
+            report.close()
             channel.close()
             raise SandboxError("The process that starts workers does not answer.") from None
 
+    def cpu_seconds(self) -> float | None:
+        """Read the CPU time that the worker took so far; None where the system does not say."""
+        return state_and_cpu_seconds(self._worker)[1]
+
+    def is_stopped(self) -> bool:
+        """Tell whether the worker was stopped, or ended, so that it can never answer."""
+        return state_and_cpu_seconds(self._worker)[0] in STOPPED
+
     def end(self) -> Usage:
-        """Let the guard end the worker with all that it started, and read its report."""
+        """Let the supervisor end the worker with all that it started, and read its report."""
         self.channel.close()
-        with suppress(OSError):  # where the guard ended already, its report is there to be read
-            self._control.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # where the supervisor ended already, its report is there to be read
+            self._report.shutdown(socket.SHUT_WR)
         try:
-            self._control.settimeout(END_SECONDS)
-            while part := self._control.recv(4096):
-                self._said += part
-        except TimeoutError:  # a learner's code stopped the guard: the keeper clears away what it leaves
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(self._guard, signal.SIGKILL)
+            self._report.settimeout(END_SECONDS)
+            while len(self._told) < MAX_REPORT and (part := self._report.recv(4096)):
+                self._told += part
+        except TimeoutError:  # a learner's code stopped the supervisor: the fork server clears away what it leaves
+            kill(self._supervisor)
         except OSError:
             pass
-        self._control.close()
-        return Usage(**json.loads(self._said)) if self._said.endswith(b"\n") else Usage()
+        self._report.close()
+        return Usage.read(self._told)
 
     def interrupt(self) -> None:
         """Break the connection, from any thread."""
         with suppress(OSError):
             self.channel.shutdown(socket.SHUT_RDWR)
+
+
+def _process_number(told: object) -> int:
+    """Accept the number of one process: 0 and less, and 1, would name whole groups, and the whole machine."""
+    if type(told) is not int or not 1 < told < 2**31:
+        raise ValueError(f"The number of a process is required. Received: {told!r:.40}.")
+    return told
 
 
 def _environment(threads: int) -> dict[str, str]:

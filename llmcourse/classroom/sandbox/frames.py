@@ -1,11 +1,13 @@
 """Frames on a socket: one letter for the kind, eight bytes of length, the content."""
 
 import socket
+import struct
 import time
 
 from llmcourse.checking.values import MAX_BYTES
 
 MAX_FRAME = MAX_BYTES + 64
+TIMES = struct.Struct("<dd")  # a request begins with the seconds that it may take: of computing, and by the clock
 REQUEST, REPLY, CALLBACK, ANSWER = b"Q", b"R", b"C", b"A"
 
 

@@ -1,15 +1,17 @@
-"""The walls around the untrusted side: start workers with private folders, and end them as a whole."""
+"""Workers with private folders: started when a submission needs one, ended as a whole."""
 
 import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
-from llmcourse.classroom.sandbox.channel import Limits, Worker
-from llmcourse.classroom.sandbox.forkserver import Keeper, SandboxError
+from llmcourse.classroom.sandbox.channel import Worker
+from llmcourse.classroom.sandbox.forkserver import ForkServer, SandboxError
+from llmcourse.classroom.sandbox.limits import Limits
 
 __all__ = ["ISOLATION", "Limits", "Sandbox", "SandboxError", "Worker", "remove_folder"]
 
@@ -46,7 +48,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._closed = False
         self._workers: set[Worker] = set()
-        self._keeper = Keeper(threads, warm=True) if self._warm else None
+        self._server = ForkServer(threads, warm=True) if self._warm else None
 
     def wait_until_ready(self) -> None:
         """Wait until the libraries are loaded.
@@ -54,12 +56,16 @@ class Sandbox:
         Raises:
             SandboxError: they cannot be; the message has the last words of the process.
         """
-        if self._keeper:
-            self._keeper.wait_until_ready()
+        if self._server:
+            self._server.wait_until_ready()
 
     @contextmanager
-    def worker(self, limits: Limits) -> Iterator[Worker]:
+    def worker(self, limits: Limits, files: Mapping[str, str] = MappingProxyType({})) -> Iterator[Worker]:
         """Give a worker with a private folder; whatever it left running, and the folder, is gone afterwards.
+
+        Args:
+            limits: what it may take.
+            files: names and texts of files that its folder holds.
 
         Raises:
             SandboxError: no process can be started.
@@ -67,6 +73,8 @@ class Sandbox:
         folder = tempfile.mkdtemp(prefix="llmcourse-")
         worker = None
         try:
+            for name, text in files.items():
+                Path(folder, name).write_text(text, encoding="utf-8")
             worker = self._start(folder, limits)
             yield worker
         finally:
@@ -79,22 +87,22 @@ class Sandbox:
     def _start(self, folder: str, limits: Limits) -> Worker:
         if not self._warm:
             return self._known(_start_cold(self._threads, folder, limits))
-        keeper = self._current()
+        server = self._current()
         try:
-            return self._known(Worker(keeper.fork(folder, limits.memory), limits))
-        except SandboxError:  # a learner's code ended or stopped the keeper
+            return self._known(Worker(server.fork(folder, limits.memory), limits))
+        except SandboxError:  # a learner's code ended or stopped the fork server
             with self._lock:
-                if self._keeper is keeper:
-                    self._keeper = None
-                    keeper.close(patience=0)
+                if self._server is server:
+                    self._server = None
+                    server.close(patience=0)
         return self._known(Worker(self._current().fork(folder, limits.memory), limits))
 
-    def _current(self) -> Keeper:
+    def _current(self) -> ForkServer:
         with self._lock:
             if self._closed:
                 raise SandboxError("Grading was stopped.")
-            self._keeper = self._keeper or Keeper(self._threads, warm=True)
-            return self._keeper
+            self._server = self._server or ForkServer(self._threads, warm=True)
+            return self._server
 
     def _known(self, worker: Worker) -> Worker:
         with self._lock:
@@ -109,8 +117,8 @@ class Sandbox:
             self._closed = True
             for worker in self._workers:
                 worker.interrupt()
-        if self._keeper:
-            self._keeper.close()
+        if self._server:
+            self._server.close()
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -120,11 +128,11 @@ class Sandbox:
 
 
 def _start_cold(threads: int, folder: str, limits: Limits) -> Worker:
-    keeper = Keeper(threads, warm=False)
+    server = ForkServer(threads, warm=False)
     try:
-        return Worker(keeper.fork(folder, limits.memory), limits, keeper)
+        return Worker(server.fork(folder, limits.memory), limits, server)
     except SandboxError:
-        keeper.close(patience=0)
+        server.close(patience=0)
         raise
 
 

@@ -1,15 +1,14 @@
 """Watches one worker with everything that it starts, and ends it as a whole.
 
-Three kinds of process, each below the one before: the keeper holds the loaded libraries, a guard belongs to one
-submission, and its worker runs the learner's code. Only what stands below its guard can belong to a submission, so
-nothing that a learner detaches is ever blamed on another, or left behind.
+Three kinds of process, each below the one before: the fork server holds the loaded libraries, a supervisor belongs to
+one submission, and its worker runs the learner's code. Only what stands below its supervisor can belong to a
+submission, so nothing that a learner detaches is ever blamed on another, or left behind.
 """
 
 import contextlib
 import ctypes
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -18,90 +17,100 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from llmcourse.classroom.sandbox.processes import descendants, kill, parents, proportional_bytes, resident_bytes
+
 MAX_PROCESSES = 64
-LOOK_SECONDS, FAMILY_SECONDS = 0.1, 0.5  # how often the worker is looked at, and the worker with all it started
+LOOK_SECONDS, TREE_SECONDS = 0.1, 0.5  # how often the worker is looked at, and the worker with all it started
 END_SECONDS = 5.0
-_PAGE = resource.getpagesize()
-_DIE_WITH_PARENT, _ADOPT_ORPHANS = 1, 36  # numbers of prctl
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-def keep(control: socket.socket, live: Callable[[dict[str, Any], int], None]) -> None:
-    """Fork a guard for each request of the grader; end when the grader is gone.
+def serve_forks(control: socket.socket, work: Callable[[dict[str, Any], int], None]) -> None:
+    """Fork a supervisor for each request of the grader; end when the grader is gone.
 
     Args:
-        control: brings requests, each with two sockets: the guard's own line to the grader, and the worker's.
-        live: what a worker does, given the request and the number of its socket.
+        control: brings requests, each with two sockets: the supervisor's to the grader, and the worker's.
+        work: what a worker does, given the request and the number of its socket.
     """
-    adopt_orphans()
-    guards: set[int] = set()
+    become_subreaper()
+    supervisors: set[int] = set()
     while True:
-        ready = select.select([control], [], [], FAMILY_SECONDS if guards else None)[0]
-        _clear_away(guards)
+        ready = select.select([control], [], [], TREE_SECONDS if supervisors else None)[0]
+        _clear_away(supervisors)
         if not ready:
             continue
         message, handles, _, _ = socket.recv_fds(control, 65536, 2)
         if not message:
             break
-        line, channel = handles
-        guards.add(_fork(partial(_guard, control, json.loads(message), line, channel, live)))
+        report, channel = handles
+        supervisors.add(_fork(partial(_supervise, control, json.loads(message), report, channel, work)))
         for handle in handles:
             os.close(handle)
-    started = time.monotonic()  # each guard sees for itself that the grader is gone
-    while guards and time.monotonic() - started < END_SECONDS:
+    started = time.monotonic()  # each supervisor sees for itself that the grader is gone
+    while supervisors and time.monotonic() - started < END_SECONDS:
         time.sleep(0.02)
-        _clear_away(guards)
+        _clear_away(supervisors)
 
 
-def _clear_away(guards: set[int]) -> None:
-    """Forget guards that ended, and kill what a guard left behind that was itself killed."""
+def _clear_away(supervisors: set[int]) -> None:
+    """Forget supervisors that ended, and kill what a supervisor left behind that was itself killed."""
     failed = False
     for _ in range(200):
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 failed = failed or ended[1] != 0
-                guards.discard(ended[0])
+                supervisors.discard(ended[0])
         if not failed:
             return
-        orphans = {pid for pid, parent in _parents().items() if parent == os.getpid()} - guards
+        orphans = {pid for pid, parent in parents().items() if parent == os.getpid()} - supervisors
         if not orphans:
             return
         for pid in orphans:
-            _kill(pid)
+            kill(pid)
         time.sleep(0.005)
 
 
-def _guard(
-    keepers: socket.socket, request: dict[str, Any], control_handle: int, handle: int, live: Callable[[dict, int], None]
+def _supervise(
+    fork_servers: socket.socket,
+    request: dict[str, Any],
+    report_handle: int,
+    channel_handle: int,
+    work: Callable[[dict, int], None],
 ) -> None:
     """Start a worker, say so, watch it, end it with all it started, and report."""
-    keepers.close()
-    adopt_orphans()
-    control, guard = socket.socket(fileno=control_handle), os.getpid()
-    control.sendall(json.dumps({"guard": guard}).encode() + b"\n")
+    fork_servers.close()
+    become_subreaper()
+    report, supervisor = socket.socket(fileno=report_handle), os.getpid()
+    started, go = os.pipe()
 
-    def work() -> None:
-        control.close()
+    def begin() -> None:
+        report.close()
+        os.close(go)
         os.setsid()
         if sys.platform == "linux":
-            _prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-        if os.getppid() == guard:  # otherwise the guard ended before the line above
-            live(request, handle)
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.read(started, 1)  # the grader knows both processes before any code of a learner runs
+        os.close(started)
+        if os.getppid() == supervisor:  # otherwise the supervisor ended before the line above
+            work(request, channel_handle)
 
-    tally = _Tally(_fork(work))
-    os.close(handle)
-    reason = _watch(control, tally, request["memory"])
-    _end_family(tally)
-    report = {"reason": reason, "status": tally.status, "cpu": tally.cpu, "peak": tally.peak}
+    usage = _Usage(_fork(begin))
+    os.close(channel_handle)
+    os.close(started)
+    report.sendall(json.dumps({"supervisor": supervisor, "worker": usage.worker}).encode() + b"\n")
+    os.close(go)
+    reason = _watch(report, usage, request["memory"])
+    _end_tree(usage)
+    told = {"reason": reason, "status": usage.status, "cpu": usage.cpu, "peak": usage.peak}
     with contextlib.suppress(OSError):
-        control.sendall(json.dumps(report).encode() + b"\n")
+        report.sendall(json.dumps(told).encode() + b"\n")
 
 
 @dataclass
-class _Tally:
-    """What is known of a worker and of the processes it left to its guard."""
+class _Usage:
+    """What is known of a worker and of the processes it left to its supervisor."""
 
     worker: int
     status: int | None = None
@@ -120,35 +129,36 @@ class _Tally:
                     self.status = os.waitstatus_to_exitcode(status)
 
 
-def _watch(control: socket.socket, tally: _Tally, memory: int) -> str:
+def _watch(report: socket.socket, usage: _Usage, memory: int) -> str:
     """Wait until the worker ended, the grader is done with it, or it took too much; say what it took too much of."""
     looked = time.monotonic()
-    while tally.status is None and not select.select([control], [], [], LOOK_SECONDS)[0]:
-        tally.reap()
-        if _resident(tally.worker) > memory:
+    while usage.status is None and not select.select([report], [], [], LOOK_SECONDS)[0]:
+        usage.reap()
+        if resident_bytes(usage.worker) > memory:
             return "memory"
-        if time.monotonic() - looked > FAMILY_SECONDS:
+        if time.monotonic() - looked > TREE_SECONDS:
             looked = time.monotonic()
-            family = _below(os.getpid())
-            if len(family) > MAX_PROCESSES:
+            tree = descendants(os.getpid())
+            if len(tree) > MAX_PROCESSES:
                 return "processes"
-            if sum(map(_resident, family)) > memory and sum(map(_share, family)) > memory:  # the exact one is slow
+            # The exact sum is slow to read.
+            if sum(map(resident_bytes, tree)) > memory and sum(map(proportional_bytes, tree)) > memory:
                 return "memory"
     return ""
 
 
-def _end_family(tally: _Tally) -> None:
+def _end_tree(usage: _Usage) -> None:
     """Kill everything below this process, again and again, since what is killed may just have started something."""
-    if tally.status is None:  # its number still is its own
+    if usage.status is None:  # its number still is its own
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(tally.worker, signal.SIGKILL)
+            os.killpg(usage.worker, signal.SIGKILL)
     started = time.monotonic()
     while time.monotonic() - started < END_SECONDS:
-        family = _below(os.getpid())
-        for pid in {*family, *([tally.worker] if tally.status is None else [])}:
-            _kill(pid)
-        tally.reap()
-        if not family and tally.status is not None:
+        tree = descendants(os.getpid())
+        for pid in {*tree, *([usage.worker] if usage.status is None else [])}:
+            kill(pid)
+        usage.reap()
+        if not tree and usage.status is not None:
             return
         time.sleep(0.005)
 
@@ -166,56 +176,11 @@ def _fork(work: Callable[[], None]) -> int:
         os._exit(status)
 
 
-def adopt_orphans() -> None:
+def become_subreaper() -> None:
     """Let processes below this one become its children when their parents end (Linux)."""
     if sys.platform == "linux":
-        _prctl(_ADOPT_ORPHANS, 1)
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None).prctl(option, value)
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _resident(pid: int) -> int:
-    """Read the resident bytes of a process; 0 where the system does not say."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
-def _share(pid: int) -> int:
-    """Read a process's share of the memory in use: pages that several hold count in parts."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return _resident(pid)
-
-
-def _parents() -> dict[int, int]:
-    """Map every process of this machine to its parent; empty where there is no /proc."""
-    found = {}
-    for entry in os.scandir("/proc") if sys.platform == "linux" else ():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                # The name in the middle may hold spaces and brackets: what counts comes after the last one.
-                fields = Path(entry.path, "stat").read_text(errors="replace").rpartition(")")[2].split()
-                found[int(entry.name)] = int(fields[1])
-    return found
-
-
-def _below(pid: int) -> list[int]:
-    """List all processes below one."""
-    children: dict[int, list[int]] = {}
-    for child, parent in _parents().items():
-        children.setdefault(parent, []).append(child)
-    found = [pid]
-    for member in found:
-        found += children.get(member, [])
-    return found[1:]

@@ -1,6 +1,6 @@
 """The untrusted side of grading: started with `-m`, never imported.
 
-One process, the keeper, loads the libraries once and forks a worker for each submission. A worker executes the
+One process, the fork server, loads the libraries once and forks a worker for each submission. A worker executes the
 learner's cells and answers calls; it holds no criteria, no expected values and no seed.
 """
 
@@ -16,15 +16,15 @@ import types
 from pathlib import Path
 from typing import Any
 
-from llmcourse.classroom.sandbox import frames as wire
-from llmcourse.classroom.sandbox import supervisor as guard
+from llmcourse.classroom.sandbox import frames
+from llmcourse.classroom.sandbox.supervisor import serve_forks
 
 MAX_OPEN_FILES, MAX_FILE_BYTES = 512, 200 * 2**20
 MAX_MORE_THREADS = 1000  # of the user, above those there are when grading begins
 
 
 def main() -> None:
-    """Run the keeper on the socket whose number is the first argument; `warm` loads the libraries first."""
+    """Run the fork server on the socket whose number is the first argument; `warm` loads the libraries first."""
     control = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to handle; it closes the socket
     if sys.argv[2] == "warm":
@@ -39,10 +39,10 @@ def main() -> None:
         gc.freeze()  # keeps the collector from writing to pages that all workers share
     most_threads = _threads_of_this_user() + MAX_MORE_THREADS
     control.sendall(b"ready\n")
-    guard.keep(control, lambda request, handle: live(request, handle, most_threads))
+    serve_forks(control, lambda request, handle: work(request, handle, most_threads))
 
 
-def live(request: dict[str, Any], handle: int, most_threads: int) -> None:
+def work(request: dict[str, Any], handle: int, most_threads: int) -> None:
     """Turn a forked process into a worker and answer the grader until it closes the channel."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -52,6 +52,7 @@ def live(request: dict[str, Any], handle: int, most_threads: int) -> None:
     folder = request["folder"]
     os.umask(0o077)
     os.chdir(folder)
+    sys.path.insert(0, "")  # as in a notebook, which imports what it wrote beside itself
     os.environ.update(HOME=folder, TMPDIR=folder)
     tempfile.tempdir = None  # looked up once, and already by the libraries
     _limit(request["memory"], most_threads)
@@ -68,6 +69,7 @@ def _import_own() -> None:
 def serve(channel: socket.socket) -> None:
     """Execute cells and answer calls, one request after the other."""
     from llmcourse.checking.local import LocalConnection
+    from llmcourse.checking.raised import as_plain, describe_error
     from llmcourse.checking.values import encode
     from llmcourse.classroom.sandbox.shell import NotebookHost
 
@@ -82,34 +84,28 @@ def serve(channel: socket.socket) -> None:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
         try:
             with one_at_a_time:
-                wire.send(channel, wire.CALLBACK, message)
-                return wire.receive(channel)[1]
+                frames.send(channel, frames.CALLBACK, message)
+                return frames.receive(channel)[1]
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     while True:
         try:
-            content = wire.receive(channel)[1]
-        except wire.ChannelClosedError:
+            content = frames.receive(channel)[1]
+        except frames.ChannelClosedError:
             return
-        seconds = int.from_bytes(content[:4], "little") / 1000
+        seconds, by_clock = frames.TIMES.unpack_from(content)
         try:
-            reply = connection.request(content[4:], ask, seconds)
-        except KeyboardInterrupt:  # nobody can press a key here: the learner's code raised it
-            reply = encode({"raised": ["KeyboardInterrupt", "", ""]})
-        wire.send(channel, wire.REPLY, reply)
+            reply = connection.request(content[frames.TIMES.size :], ask, seconds, by_clock)
+        except KeyboardInterrupt as error:  # nobody can press a key here: the learner's code raised it
+            reply = encode({"raised": as_plain(describe_error(error, vars(module)))})
+        frames.send(channel, frames.REPLY, reply)
 
 
 def _leave_out_the_checks() -> None:
     """Put an idle `lesson` in the place of the real one: here the criteria are run from outside."""
     from llmcourse import checking
-
-    class Idle:
-        def __getattr__(self, name: str) -> Any:
-            return lambda *args, **kwargs: None
-
-        def __call__(self, *args: Any, **kwargs: Any) -> None:
-            return None
+    from llmcourse.classroom.sandbox.shell import Idle
 
     checking.lesson = lambda *args, **kwargs: Idle()  # type: ignore[assignment]
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from llmcourse.checking.run import Outcome, readable
 from llmcourse.classroom.grading import results
-from llmcourse.classroom.grading.results import Graded, Row, Sheet, table
+from llmcourse.classroom.grading.results import ExerciseResult, ResultsFile, Row, table
 from llmcourse.commands.app import app, run
 
 PASSED = Outcome("first", "first", 2, 2)
@@ -24,7 +24,7 @@ FAILED = Outcome("second", "second", 0, 1.5, "", "a sum", "3", ("Which axis?", "
 
 
 def a_row(path="a/ada__toy.ipynb", **changes):
-    row = {"student": "ada", "lesson": "toy", "path": path, "exercises": (Graded("double", (PASSED, FAILED)),)}
+    row = {"student": "ada", "lesson": "toy", "path": path, "exercises": (ExerciseResult("double", (PASSED, FAILED)),)}
     return Row(**row | changes)
 
 
@@ -83,7 +83,7 @@ def test_a_row_says_everything_of_a_submission():
     }
 
 
-STRANGE = "\x1b[31mred\x1b]0;title\x07 \u202etxt.exe \udcff [bold]x[/bold] \x9b2J"
+STRANGE = "\x1b[2Jred\x1b]0;title\x07 \u202etxt.exe \udcff [bold]x[/bold] \x9b2J"
 
 
 def test_names_that_would_steer_a_terminal_are_escaped():
@@ -98,6 +98,16 @@ def test_long_texts_are_cut():
     assert readable("x" * 5000) == "x" * 1999 + "…"
     assert len(shown([a_row(message="y" * 5000)])) < 8000
     assert readable("two\nlines\tand 中文 é") == "two\nlines\\tand 中文 é"
+    assert readable("\x1b[1mbold\x1b[0m and \x1b[38;5;45mblue\x1b[m") == "bold and blue"
+
+
+def test_line_breaks_make_no_rows():
+    forged = "x\nmallory | mlp | 9.5 / 9.5"
+    row = a_row(student=forged, message=forged, remarks=(forged,), path=forged)
+    plain = row.as_json()
+    for text in (plain["student"], plain["message"], plain["path"], *plain["remarks"]):
+        assert text == "x\\nmallory | mlp | 9.5 / 9.5"
+    assert not [line for line in shown([row]).splitlines() if line.strip(" │|").startswith("mallory")]
 
 
 def test_the_table_shows_a_row_for_each_submission():
@@ -114,7 +124,7 @@ def test_the_table_shows_a_row_for_each_submission():
 def test_the_file_is_whole_after_every_write_and_keeps_the_order(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "WRITE_SECONDS", 0)
     path = tmp_path / "deep" / "out.json"
-    sheet = Sheet(path, [Path("a"), Path("b"), Path("c")])
+    sheet = ResultsFile(path, [Path("a"), Path("b"), Path("c")])
     assert not path.exists()
     for name, complete in (("c", False), ("a", False), ("b", True)):
         sheet.add(a_row(name))
@@ -129,7 +139,7 @@ def test_not_every_row_writes_the_whole_file_but_the_last_and_closing_do(tmp_pat
     path, written = tmp_path / "out.json", []
     real = results.write_atomically
     monkeypatch.setattr(results, "write_atomically", lambda *rest: written.append(1) or real(*rest))
-    sheet = Sheet(path, [Path(str(number)) for number in range(50)])
+    sheet = ResultsFile(path, [Path(str(number)) for number in range(50)])
     for number in range(49):
         sheet.add(a_row(str(number)))
     assert len(written) < 10
@@ -140,7 +150,7 @@ def test_not_every_row_writes_the_whole_file_but_the_last_and_closing_do(tmp_pat
 def test_a_full_disk_leaves_the_last_whole_file_and_the_next_row_tries_again(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "WRITE_SECONDS", 0)
     path = tmp_path / "out.json"
-    sheet = Sheet(path, [Path("a"), Path("b"), Path("c")])
+    sheet = ResultsFile(path, [Path("a"), Path("b"), Path("c")])
     sheet.add(a_row("a"))
     before = path.read_bytes()
     real = Path.write_bytes
@@ -164,12 +174,12 @@ def test_a_place_that_cannot_be_written_is_known_at_once_and_old_results_stay(tm
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file" / "out.json", Path("/proc/out.json")):
         with pytest.raises(OSError):
-            Sheet(place, [])
+            ResultsFile(place, [])
     for place in (tmp_path, Path("/dev/null")):
         with pytest.raises(ValueError, match="--json must name a file"):
-            Sheet(place, [])
+            ResultsFile(place, [])
     (tmp_path / "old.json").write_text("old")
-    Sheet(tmp_path / "old.json", [Path("a")])
+    ResultsFile(tmp_path / "old.json", [Path("a")])
     assert (tmp_path / "old.json").read_text() == "old"
 
 
@@ -261,12 +271,12 @@ def test_a_lesson_can_be_given_and_nbgraders_folders_are_read(folder, classroom,
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
 def test_a_file_name_of_any_bytes_is_graded_and_shown_harmlessly(folder, classroom, tmp_path):
     path = classroom.write(classroom.notebook())
-    path.rename(Path(os.fsdecode(os.fsencode(folder) + b"/\xff\x1b[31m\x07__toy.ipynb")))
+    path.rename(Path(os.fsdecode(os.fsencode(folder) + b"/\xff\x1b[2J\x07__toy.ipynb")))
     result = grade(folder, "--json", "out.json")
     rows = json.loads((tmp_path / "out.json").read_text())["results"]
     assert result.exit_code == 0
-    assert [row["student"] for row in rows] == ["grace", "\\x1b[31m\\x07".join(["\\udcff", ""])]
-    assert "\x1b[31m" not in result.output
+    assert [row["student"] for row in rows] == ["grace", "\\x1b[2J\\x07".join(["\\udcff", ""])]
+    assert "\x1b[2J" not in result.output
 
 
 @pytest.mark.parametrize(
@@ -310,14 +320,14 @@ def test_a_file_that_could_not_be_written_is_said_and_is_a_failure(folder, monke
 
 
 def test_ctrl_c_keeps_what_was_graded(folder, monkeypatch, tmp_path):
-    real = Sheet.add
+    real = ResultsFile.add
 
     def stop(self, row):
         real(self, row)
         _thread.interrupt_main()
         time.sleep(0.3)
 
-    monkeypatch.setattr(Sheet, "add", stop)
+    monkeypatch.setattr(ResultsFile, "add", stop)
     result = grade(folder, "--json", "out.json", "--jobs", 1)
     assert result.exit_code == 130
     content = json.loads((tmp_path / "out.json").read_text())
