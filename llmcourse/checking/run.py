@@ -1,6 +1,7 @@
 """Run the criteria of one exercise against a connection to the learner's code."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,9 +11,11 @@ import numpy as np
 from llmcourse.checking.criteria import Criterion
 from llmcourse.checking.expectations import Failed, show
 from llmcourse.checking.student import Connection, ConnectionLostError, Student, StudentError
+from llmcourse.checking.surroundings import describe
 from llmcourse.checking.values import NotPlainError
 
 PUBLIC_SEED = "0"
+_ESCAPE_CODES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z^_])")  # colours, titles, moves
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Outcome:
     required: str = ""
     received: str = ""
     hints: tuple[str, ...] = ()
+    remark: str = ""  # on the notebook around the answer
     status: str = "passed"  # or "failed", "todo" (not written yet), "error" (the learner's code raised)
 
     @property
@@ -63,7 +67,10 @@ def run_exercise(
     for item in chosen:
         watch = forbid if all_slow or not item.slow else ()  # the hook slows training down, and the cheap calls suffice
         student = Student(connection, watch, item.seconds_allowed)
-        outcomes.append(run_criterion(lesson_id, item, student, seed))
+        outcome = run_criterion(lesson_id, item, student, seed)
+        overwritten, hidden = describe(student._surroundings)
+        remark = f"{overwritten} {'' if outcome.passed else hidden}".strip()
+        outcomes.append(replace(outcome, remark=remark))
         entered |= student._entered
     if entered:
         required = "write this one yourself"
@@ -116,7 +123,8 @@ def failed_outcome(item: Criterion, status: str, required: str, received: Any) -
 
 
 def readable(text: str, limit: int = 2000) -> str:
-    """Shorten a text of unknown origin and escape what a terminal or a file could stumble over."""
+    """Shorten a text of unknown origin, leave out a terminal's codes, and escape what a file could stumble over."""
+    text = _ESCAPE_CODES.sub("", text[: 2 * limit])
     kept = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in kept)
 
