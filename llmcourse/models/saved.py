@@ -103,6 +103,7 @@ def load_translator(folder: Path | None = None) -> "tuple[Transformer, Tokenizer
     Raises:
         ModelFolderError: the folder is missing or half written, of another version, or its files do not belong
             together.
+        RuntimeError: Keras or its backend cannot be imported, or computes in another type.
     """
     folder = find_model(folder)
     config = read_config(folder)
@@ -183,7 +184,12 @@ def read_config(folder: Path) -> dict[str, Any]:
 def _build(folder: Path, settings: Mapping[str, Any], packed: bytes) -> "Transformer":
     from llmcourse.runtime import load_keras
 
-    load_keras()
+    keras = load_keras()
+    if keras.config.floatx() != "float32":
+        raise RuntimeError(
+            f"A translator computes in float32. Received: floatx {keras.config.floatx()!r}. "
+            'Call `llmcourse.setup()` or `keras.config.set_floatx("float32")` first.'
+        )
     from llmcourse.models.translator import Transformer
 
     try:

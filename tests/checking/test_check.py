@@ -222,7 +222,9 @@ def test_a_criterion_that_stumbles_over_a_strange_value_fails_and_goes_on(folder
 
 def test_words_that_no_page_can_hold_are_escaped_and_codes_of_terminals_left_out(notebook):
     check, write, _ = notebook
-    write("def double(x):\n    print('\\x1b[1mbold\\x1b[0m\\x00')\n    raise ValueError('\\ud800 \\x1b[31mred\\x1b[0m')")
+    write(
+        "def double(x):\n    print('\\x1b[1mbold\\x1b[0m\\x00')\n    raise ValueError('\\ud800 \\x1b[31mred\\x1b[0m')"
+    )
     result = check("double")
     assert "ValueError: \\ud800 red (line 3" in str(result)
     assert "your code printed: bold\\x00" in str(result)

@@ -19,7 +19,7 @@ from llmcourse.checking.local import LocalConnection, undisturbed
 from llmcourse.checking.run import run_exercise
 from llmcourse.checking.surroundings import describe, kept, prepare
 
-ANSWER = '''
+ANSWER = """
 import math, random, time
 import numpy as np
 
@@ -29,7 +29,7 @@ def draw(n):
     start = time.time()
     values = np.random.default_rng(n).normal(size=n)
     return [sum(values.tolist()), math.exp(0.0), abs(start) > 0]
-'''
+"""
 
 
 def in_its_way(student, rng):

@@ -144,12 +144,13 @@ def _grade(
     lesson = shelf[row.lesson]
     script = read_script(lesson, notebook.cells)
     grading = grade_script(lesson, script, sandbox, seed, limits)
+    around = dict.fromkeys(outcome.remark for item in grading.graded() for outcome in item.outcomes if outcome.remark)
     return replace(
         row,
         status=grading.status,
         exercises=tuple(grading.graded()),
         message="; ".join(grading.messages),
-        remarks=(*script.remarks, *grading.remarks),
+        remarks=(*script.remarks, *grading.remarks, *around),
         cpu_seconds=grading.cpu,
     )
 
