@@ -63,8 +63,8 @@ def time_limit(seconds: float) -> Iterator[None]:
 def undisturbed() -> Iterator[io.StringIO]:
     """Run a check so that the notebook is left as it was; what the learner's code prints goes to the yielded buffer.
 
-    Random states, settings and functions of the libraries come back afterwards, and nothing reaches standard error, also
-    not from below Python (nbgrader gives 0 points for any byte there).
+    Random states, settings and functions of the libraries come back afterwards, and nothing reaches standard error,
+    also not from below Python (nbgrader gives 0 points for any byte there).
     """
     printed = _Bounded()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _silent_descriptor(2), kept():

@@ -55,6 +55,13 @@ class Progress:
             return cls(None, f"{ONLY_NOW}: there is no home folder. `llmcourse start FOLDER` makes a place for it.")
         return cls(path)
 
+    @property
+    def described(self) -> str:
+        """Say where the progress is kept."""
+        if self.path is None:
+            return self.warning or "Progress is switched off (LLMCOURSE_PROGRESS=off)"
+        return f"Progress in {self.path}"
+
     def new_warning(self) -> str:
         """Return the warning once: it is true of every check, and enough said with the first."""
         told, self._told = self._told, self.warning

@@ -68,8 +68,8 @@ def run_exercise(
         watch = forbid if all_slow or not item.slow else ()  # the hook slows training down, and the cheap calls suffice
         student = Student(connection, watch, item.seconds_allowed)
         outcome = run_criterion(lesson_id, item, student, seed)
-        overwritten, hidden = describe(student._surroundings)
-        remark = f"{overwritten} {'' if outcome.passed else hidden}".strip()
+        overwritten, in_the_way = describe(student._surroundings)
+        remark = f"{overwritten} {'' if outcome.passed else in_the_way}".strip()
         outcomes.append(replace(outcome, remark=remark))
         entered |= student._entered
     if entered:

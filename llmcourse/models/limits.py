@@ -12,7 +12,7 @@ STRANGE_TOKENS = 0.25  # share of tokens that no source had, from which on a tex
 # Text in another language falls into crumbs: fewer characters in a token than in training, and few words that are one
 # token. A rare name does that, too, but the words around it stay whole. With the packaged English-Chinese model these
 # numbers warn of 100 % of the German and 95 % of the French sentences of Multi30k's validation part and of 1.3 % of the
-# English ones; of their first five words 100, 87 and 4 %. A few words of a related language still pass as English.
+# English ones; of their first five words 100, 86 and 4 %. A few words of a related language still pass as English.
 STRANGE_DENSITY, STRANGE_WORDS, FEWEST_WORDS = 0.7, 0.5, 3
 HOPELESS_DENSITY, FEWEST_TOKENS = 0.5, 6  # so low that the words need not be looked at
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")

@@ -1,4 +1,4 @@
-"""A check depends on the answer alone, whatever the notebook around it did to the libraries, and leaves all as it was."""
+"""A check depends on the answer alone, whatever the notebook did to the libraries, and leaves all as it was."""
 
 import builtins
 import os
@@ -6,6 +6,7 @@ import random
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -154,13 +155,13 @@ def test_the_folder_is_the_same_in_each_criterion_and_afterwards(tmp_path, monke
     seen = []
 
     def move(student, rng):
-        seen.append(os.getcwd())
+        seen.append(str(Path.cwd()))
         student.draw(2)
 
     names = {"__name__": "__main__", "draw": lambda n: os.chdir("/")}
     with undisturbed():
         run_exercise("toy", [Criterion("draw", f"move_{n}", move, 1, ()) for n in range(3)], LocalConnection(names))
-    assert seen[0] == seen[1] == os.getcwd() == str(tmp_path)
+    assert seen[0] == seen[1] == str(Path.cwd()) == str(tmp_path)
 
 
 def test_random_numbers_go_on_where_they_were():
