@@ -11,6 +11,7 @@ The mark of a file is a hash of it, so a folder that was copied in part or holds
 import hashlib
 import io
 import json
+import random
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -192,6 +193,7 @@ def _build(folder: Path, settings: Mapping[str, Any], packed: bytes) -> "Transfo
         )
     from llmcourse.models.translator import Transformer
 
+    drawn = random.getstate()  # first weights take their seeds from here; they are replaced, so nothing is to be drawn
     try:
         with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
             arrays = _unpack({name: archive[name] for name in archive.files})
@@ -202,6 +204,8 @@ def _build(folder: Path, settings: Mapping[str, Any], packed: bytes) -> "Transfo
             raise ValueError("the weights have other names or shapes than the model")
     except Exception as error:  # NumPy, zipfile and Keras raise many unrelated types for what does not fit
         raise ModelFolderError(f"A model and weights that fit are required. Received: {folder}, {error}.") from None
+    finally:
+        random.setstate(drawn)
     for name, variable in variables.items():
         variable.assign(arrays[name])
     return model

@@ -54,7 +54,8 @@ def test_no_terminal_stops_a_command(program, home, terminal, arguments):
 
 @pytest.mark.parametrize("terminal", TERMINALS, ids=["latin-1", "C"])
 def test_letters_are_utf8_or_replaced(terminal):
-    code = "from llmcourse.commands.console import *; write_any_letter(); print('站 é'); errors.print('站 é')"
+    code = "from llmcourse.commands.console import *; write_any_letter(); text = '\\u7ad9 \\xe9'; "
+    code += "print(text); errors.print(text)"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=inherited | terminal, check=True)
     assert result.stdout == result.stderr == ("? é\n".encode("latin-1") if len(terminal) == 1 else "站 é\n".encode())
