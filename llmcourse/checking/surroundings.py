@@ -42,16 +42,16 @@ def _remember(name: str, module: Any) -> None:
     if name in _originals or type(module) is not ModuleType:
         return
     public = {key: value for key, value in vars(module).items() if not key.startswith("_")}
-    # TensorFlow loads some parts late, behind an object that is replaced then: those names may change.
-    kept = {key: value for key, value in public.items() if type(value) is ModuleType or not _is_module(value)}
+    kept = {key: value for key, value in public.items() if _stays(value)}
     _originals[name] = (module, kept)
     if name.split(".")[0] in _WITH_PARTS and name.count(".") < 2:
         for key, value in kept.items():
             _remember(f"{name}.{key}", value)
 
 
-def _is_module(value: Any) -> bool:
-    return issubclass(type(value), ModuleType)
+def _stays(value: Any) -> bool:
+    """Tell whether a library itself never exchanges a value: not so `time.tzname`, nor what TensorFlow loads late."""
+    return type(value) in (ModuleType, float) or (callable(value) and not issubclass(type(value), ModuleType))
 
 
 def put_originals() -> list[tuple[ModuleType, str, Any]]:

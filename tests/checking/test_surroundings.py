@@ -75,6 +75,7 @@ def put_back():
         ("import tensorflow as tf; tf.random.set_seed = 3", "tf.random.set_seed"),
         ("import builtins; builtins.abs = 3", "abs"),
         ("np.random = 5", "np.random"),
+        ("np.pi = 3", "np.pi"),
     ],
 )
 def test_what_was_assigned_to_counts_for_nothing_and_is_named(put_back, slip, name, inside):
@@ -92,7 +93,7 @@ def test_the_notebook_keeps_what_it_assigned(put_back):
 
 
 def test_nothing_is_said_of_a_notebook_that_assigned_to_nothing():
-    result = outcome("np.mine = random.mine = 3")
+    result = outcome("np.mine = random.mine = 3; time.tzset(); time.tzname = time.tzname + ()")
     del np.mine, random.mine
     assert (result.points, result.remark) == (2, "")
 
