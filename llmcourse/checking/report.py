@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from llmcourse.checking.run import Outcome, readable
+from llmcourse.checking.run import Outcome, readable, without_codes
 
 GREEN, RED, GREY = "#1a7f37", "#c4320a", "#6e7781"
 PRINTED_LINES = 20
@@ -52,7 +52,7 @@ class Result:
     @property
     def printed_lines(self) -> list[str]:
         """Give the beginning of what the learner's code printed, without what a terminal or a page stumbles over."""
-        return readable(self.printed).splitlines()[:PRINTED_LINES]
+        return readable(without_codes(self.printed)).splitlines()[:PRINTED_LINES]
 
     def __repr__(self) -> str:
         return f"{self.points:g}"

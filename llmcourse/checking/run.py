@@ -116,15 +116,19 @@ def criterion_rng(seed: str, lesson_id: str, item: Criterion) -> np.random.Gener
 
 def failed_outcome(item: Criterion, status: str, required: str, received: Any) -> Outcome:
     """Make the outcome of a criterion that is not met."""
-    required, received = readable(required), readable(str(received))
+    required, received = readable(required), readable(without_codes(str(received)))
     return Outcome(
         item.name, item.title, 0, item.points, item.requirement, required, received, item.hints, status=status
     )
 
 
+def without_codes(text: str) -> str:
+    """Leave out what only a terminal understands: the colours of Keras' messages, titles, moves of the cursor."""
+    return _ESCAPE_CODES.sub("", text[:10_000])
+
+
 def readable(text: str, limit: int = 2000) -> str:
-    """Shorten a text of unknown origin, leave out a terminal's codes, and escape what a file could stumble over."""
-    text = _ESCAPE_CODES.sub("", text[: 2 * limit])
+    """Shorten a text of unknown origin and escape what a terminal or a file could stumble over."""
     kept = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in kept)
 
