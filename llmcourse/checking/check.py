@@ -4,13 +4,13 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from llmcourse.checking.lessons import Exercise, Lesson, load_lesson
 from llmcourse.checking.local import LocalConnection, undisturbed
-from llmcourse.checking.progress import Progress, progress_file
+from llmcourse.checking.progress import Progress
 from llmcourse.checking.report import GREEN, GREY, Result
 from llmcourse.checking.run import run_exercise
 
@@ -38,7 +38,7 @@ def lesson(lesson_id: str, namespace: dict[str, Any] | None = None, folder: Path
     """
     if namespace is None:
         namespace = sys._getframe(1).f_globals
-    return Check(load_lesson(lesson_id, folder), namespace, Progress(progress_file()))
+    return Check(load_lesson(lesson_id, folder), namespace, Progress.find())
 
 
 class Check:
@@ -62,15 +62,16 @@ class Check:
             outcomes = run_exercise(
                 self._lesson.id, self._lesson.criteria[exercise], LocalConnection(self._namespace), forbid=task.forbid
             )
-        result = Result(exercise, tuple(outcomes), printed=printed.getvalue())
-        attempt = None if result.untouched else _fingerprint(self._namespace, task.names)
-        record = self._progress.record(
-            self._lesson.id, exercise, points=result.points, max_points=result.max_points, attempt=attempt
-        )
-        notice = self._progress.warning
-        if not result.passed and len(record["attempts"]) >= HONEST_TRIES:
-            notice = f'`check.solution("{exercise}")` shows a reference answer. {notice}'.strip()
-        return self._show(Result(exercise, result.outcomes, max(0, record["misses"] - 1), result.printed, notice))
+            result = Result(exercise, tuple(outcomes), printed=printed.getvalue())
+            attempt = None if result.untouched else _fingerprint(self._namespace, task.names)
+            record = self._progress.record(
+                self._lesson.id, exercise, points=result.points, max_points=result.max_points, attempt=attempt
+            )
+            notices = [*result.remarks, self._progress.new_warning()]
+            if not result.passed and len(record["attempts"]) >= HONEST_TRIES:
+                notices.append(f'`check.solution("{exercise}")` shows a reference answer.')
+            result = replace(result, hints_shown=max(0, record["misses"] - 1), notice=" ".join(filter(None, notices)))
+        return self._show(result)
 
     def reset(self, exercise: str) -> None:
         """Print the code that the exercise's cell started with, to copy back."""
@@ -108,7 +109,7 @@ class Check:
 
     def _show(self, result: Result) -> Result:
         if not _in_jupyter():
-            print(result)
+            sys.stdout.write(f"{result}\n")  # not print, which a learner may have assigned to
         return result
 
 

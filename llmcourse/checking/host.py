@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from llmcourse.checking import surroundings
 from llmcourse.checking.raised import MissingNameError, as_plain, describe_error
 from llmcourse.checking.values import Reference, decode, describe_type, encode
 
@@ -45,11 +46,11 @@ class Host:
         entered: set[str] = set()
         try:
             if request["do"] == "reseed":
+                reply: dict[str, Any] = {"value": surroundings.prepare(self.namespace)}
                 reseed(request["seed"])
                 self._helpers, self._objects = {}, []
-                reply: dict[str, Any] = {"value": None}
             elif request["do"] == "define":
-                self._helpers = {**self.namespace, **self._helpers}
+                self._helpers = {**surroundings.without_hidden(self.namespace), **self._helpers}
                 exec(compile(request["source"], "<check>", "exec"), self._helpers)
                 reply = {"value": None}
             elif request["do"] == "execute":

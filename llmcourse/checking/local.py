@@ -3,15 +3,12 @@
 import contextlib
 import io
 import os
-import random
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from llmcourse.checking.host import Host
 from llmcourse.checking.raised import as_plain, describe_error
+from llmcourse.checking.surroundings import kept
 from llmcourse.checking.time_limit import TimeLimitError, time_limit
 from llmcourse.checking.values import encode
 
@@ -44,17 +41,12 @@ class LocalConnection:
 def undisturbed() -> Iterator[io.StringIO]:
     """Run a check so that the notebook is left as it was; what the learner's code prints goes to the yielded buffer.
 
-    Random states of Python and NumPy come back afterwards, Keras computes in float32 meanwhile, and nothing reaches
-    standard error, also not from below Python (nbgrader gives 0 points for any byte there).
+    Random states, settings and functions of the libraries come back afterwards, and nothing reaches standard error,
+    also not from below Python (nbgrader gives 0 points for any byte there).
     """
     printed = _Bounded()
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _silent_descriptor(2), _float32():
-        try:
-            yield printed
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _silent_descriptor(2), kept():
+        yield printed
 
 
 class _Bounded(io.StringIO):
@@ -80,19 +72,3 @@ def _silent_descriptor(descriptor: int) -> Iterator[None]:
     finally:
         os.dup2(saved, descriptor)
         os.close(saved)
-
-
-@contextlib.contextmanager
-def _float32() -> Iterator[None]:
-    keras = sys.modules.get("keras")
-    if keras is None:
-        yield
-        return
-    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(floatx)
-        keras.config.set_dtype_policy(policy)

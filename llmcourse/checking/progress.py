@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,27 @@ from llmcourse.files import write_atomically
 
 FOLDER = ".llmcourse"
 MAX_ATTEMPTS = 50
+ONLY_NOW = "Progress is kept for this session only"
 
 
 def progress_file() -> Path | None:
-    """Find the file that keeps the progress.
+    """Find the file that keeps the progress; None where there is no place for one.
 
     The variable LLMCOURSE_PROGRESS names it, or is `off`. Otherwise it lies in the nearest folder `.llmcourse`
     upwards from here, which `llmcourse start` makes, and failing that in the home folder.
     """
     named = os.environ.get("LLMCOURSE_PROGRESS", "")
     if named:
-        return None if named == "off" else Path(named)
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / FOLDER).is_dir():
-            return folder / FOLDER / "progress.json"
-    return Path.home() / FOLDER / "progress.json"
+        return None if named == "off" else Path(named).absolute()
+    with suppress(OSError):  # the folder we stand in is gone
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / FOLDER).is_dir():
+                return folder / FOLDER / "progress.json"
+    try:
+        return Path.home() / FOLDER / "progress.json"
+    except RuntimeError:  # as in a container without HOME, for a user that the system does not know
+        return None
 
 
 class Progress:
@@ -33,11 +39,33 @@ class Progress:
 
     Args:
         path: the file, or None to keep nothing.
+        warning: what to tell the learner about it.
     """
 
-    def __init__(self, path: Path | None):
-        self.path, self.warning = path, ""
+    def __init__(self, path: Path | None, warning: str = ""):
+        self.path, self.warning = path, warning
         self._memory: dict[str, Any] = {}
+        self._told = ""
+
+    @classmethod
+    def find(cls) -> "Progress":
+        """Open the progress file of the place where we are, and warn where there is none that was not switched off."""
+        path = progress_file()
+        if path is None and os.environ.get("LLMCOURSE_PROGRESS") != "off":
+            return cls(None, f"{ONLY_NOW}: there is no home folder. `llmcourse start FOLDER` makes a place for it.")
+        return cls(path)
+
+    @property
+    def described(self) -> str:
+        """Say where the progress is kept."""
+        if self.path is None:
+            return self.warning or "Progress is switched off (LLMCOURSE_PROGRESS=off)"
+        return f"Progress in {self.path}"
+
+    def new_warning(self) -> str:
+        """Return the warning once: it is true of every check, and enough said with the first."""
+        told, self._told = self._told, self.warning
+        return "" if told == self.warning else self.warning
 
     def read(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Return the records as {lesson: {exercise: record}}; a damaged file is set aside, never overwritten."""
@@ -99,4 +127,4 @@ class Progress:
         try:
             action()
         except OSError as error:
-            self.warning = f"Progress is kept for this session only: {self.path} cannot be written ({error.strerror})."
+            self.warning = f"{ONLY_NOW}: {self.path} cannot be written ({error.strerror})."

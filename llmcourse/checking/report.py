@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from llmcourse.checking.run import Outcome
+from llmcourse.checking.run import Outcome, readable, without_codes
 
 GREEN, RED, GREY = "#1a7f37", "#c4320a", "#6e7781"
+PRINTED_LINES = 20
 MARKS = {"passed": ("✓", GREEN), "failed": ("✗", RED), "error": ("✗", RED), "todo": ("○", GREY)}
 
 
@@ -42,6 +43,16 @@ class Result:
     def untouched(self) -> bool:
         """Tell whether nothing was written yet."""
         return bool(self.outcomes) and all(outcome.status == "todo" for outcome in self.outcomes)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """List what is to be said about the notebook around the answer, each once."""
+        return tuple(dict.fromkeys(outcome.remark for outcome in self.outcomes if outcome.remark))
+
+    @property
+    def printed_lines(self) -> list[str]:
+        """Give the beginning of what the learner's code printed, without what a terminal or a page stumbles over."""
+        return readable(without_codes(self.printed)).splitlines()[:PRINTED_LINES]
 
     def __repr__(self) -> str:
         return f"{self.points:g}"
@@ -95,7 +106,7 @@ def _text(result: Result) -> Iterable[str]:
             if more:
                 yield f"      {more}"
     if result.printed:
-        yield "  your code printed: " + " | ".join(result.printed.splitlines()[:20])
+        yield "  your code printed: " + " | ".join(result.printed_lines)
     if result.notice:
         yield f"  {result.notice}"
 
@@ -115,7 +126,7 @@ def _html(result: Result) -> str:
     else:
         parts += [_html_outcome(result, outcome) for outcome in result.outcomes]
     if result.printed:
-        text = escape("\n".join(result.printed.splitlines()[:20]))
+        text = escape("\n".join(result.printed_lines))
         parts.append(f'<details><summary>Your code printed</summary><pre style="margin:0">{text}</pre></details>')
     if result.notice:
         parts.append(f"<div>{_code(result.notice)}</div>")

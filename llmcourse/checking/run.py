@@ -12,10 +12,11 @@ from llmcourse.checking.criteria import Criterion
 from llmcourse.checking.expectations import Failed, show
 from llmcourse.checking.raised import StudentError
 from llmcourse.checking.student import Connection, ConnectionLostError, Student
+from llmcourse.checking.surroundings import describe
 from llmcourse.checking.values import NotPlainError
 
 PUBLIC_SEED = "0"
-_COLOURS = re.compile(r"\x1b\[[\d;]*m")  # as in Keras' messages
+_ESCAPE_CODES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z^_])")  # colours, titles, moves
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Outcome:
     required: str = ""
     received: str = ""
     hints: tuple[str, ...] = ()
+    remark: str = ""  # on the notebook around the answer
     status: str = "passed"  # or "failed", "todo" (not written yet), "error" (the learner's code raised)
     raised: StudentError | None = field(default=None, compare=False)
 
@@ -67,7 +69,10 @@ def run_exercise(
     for item in chosen:
         watch = forbid if all_slow or not item.slow else ()  # the hook slows training down, and the cheap calls suffice
         student = Student(connection, watch, item.seconds_allowed)
-        outcomes.append(run_criterion(lesson_id, item, student, seed))
+        outcome = run_criterion(lesson_id, item, student, seed)
+        overwritten, in_the_way = describe(student._surroundings)
+        remark = f"{overwritten} {'' if outcome.passed else in_the_way}".strip()
+        outcomes.append(replace(outcome, remark=remark))
         entered |= student._entered
     if entered:
         required = "write this one yourself"
@@ -108,7 +113,7 @@ def criterion_rng(seed: str, lesson_id: str, item: Criterion) -> np.random.Gener
 
 def failed_outcome(item: Criterion, status: str, required: str, received: Any) -> Outcome:
     """Make the outcome of a criterion that is not met."""
-    required, received = readable(required), readable(str(received))
+    required, received = readable(required), readable(without_codes(str(received)))
     return Outcome(
         item.name, item.title, 0, item.points, item.requirement, required, received, item.hints, status=status
     )
@@ -126,9 +131,13 @@ def _raised_outcome(item: Criterion, error: StudentError) -> Outcome:
     return replace(failed_outcome(item, status, required, received), raised=error)
 
 
+def without_codes(text: str) -> str:
+    """Leave out what only a terminal understands: the colours of Keras' messages, titles, moves of the cursor."""
+    return _ESCAPE_CODES.sub("", text[:10_000])
+
+
 def readable(text: str, limit: int = 2000) -> str:
-    """Shorten a text of unknown origin, drop its colours and escape what a terminal or a file could stumble over."""
-    text = _COLOURS.sub("", text[: 10 * limit])
+    """Shorten a text of unknown origin and escape what a terminal or a file could stumble over."""
     kept = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in kept)
 

@@ -43,6 +43,7 @@ class Student:
         self._entered: set[str] = set()
         self._changed: list[str] = []
         self._last_value: Any = None
+        self._surroundings: Any = None  # what `surroundings.prepare` found
 
     def __getattr__(self, name: str) -> Callable:
         if name.startswith("__"):
@@ -50,7 +51,7 @@ class Student:
         return partial(self._call, {"name": name})
 
     def _reseed(self, seed: int) -> None:
-        self._send({"do": "reseed", "seed": seed})
+        self._surroundings = self._send({"do": "reseed", "seed": seed}).get("value")
 
     def define(self, source: str) -> None:
         """Define helpers beside the learner's code; they see the learner's names. Put nothing secret in them."""

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from llmcourse.checking.criteria import Answer
@@ -101,6 +102,19 @@ def check_answers(lesson: Lesson, step: Step) -> list[Judged]:
             judged.append(replace(row, notebook_points=own))
             step(count, len(answers))
     return judged
+
+
+def answers_table(lesson: Lesson, judged: Sequence[Judged]) -> Table:
+    """Lay out for a terminal what the checks said, one line for each exercise."""
+    table = Table("exercise", title=f"Lesson {lesson.id}: {lesson.title}")
+    for heading in ("reference", "empty", "mutants caught"):
+        table.add_column(heading, justify="right")
+    for name in lesson.exercises:
+        mine = [row for row in judged if row.exercise == name]
+        points = {row.kind: f"{row.points:g} / {row.max_points:g}" for row in mine if row.kind != "mutant"}
+        mutants = [row.as_expected for row in mine if row.kind == "mutant"]
+        table.add_row(name, points["reference"], points["empty"], f"{sum(mutants)} of {len(mutants)}")
+    return table
 
 
 def train_on_digits(step: Step, seed: int = 0) -> Training:

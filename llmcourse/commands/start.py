@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from llmcourse.checking.progress import FOLDER
@@ -46,6 +47,31 @@ def copy_notebooks(folder: Path) -> tuple[list[Path], list[Path]]:
     return new, kept
 
 
+def lab_command(folder: Path) -> list[str]:
+    """Give the command that opens JupyterLab on the folder, for people to copy."""
+    return ["jupyter", "lab", "--notebook-dir", str(folder)]
+
+
 def open_lab(folder: Path) -> int:
-    """Run JupyterLab on the folder until it is closed, and return its exit status."""
-    return subprocess.call([sys.executable, "-m", "jupyterlab", "--notebook-dir", str(folder.resolve())])
+    """Run JupyterLab on the folder until it is closed, and return its exit status.
+
+    Neither JupyterLab nor the kernels that it starts look for their own modules in the folder where they are started:
+    a learner's random.py there would stop them.
+    """
+    command = [sys.executable, "-P", "-m", "jupyterlab", *lab_command(folder.resolve())[2:]]
+    return subprocess.call(command, env=os.environ | {"PYTHONSAFEPATH": "1"})
+
+
+def shadows(folder: Path) -> list[tuple[Path, str]]:
+    """Find files of the folder that notebooks there would import in place of a module of Python or of the course.
+
+    Args:
+        folder: where the notebooks lie.
+
+    Returns:
+        Each file or package with the name of the module that it hides.
+    """
+    names = set(sys.stdlib_module_names) | set(packages_distributions())
+    found = {path: path.stem for path in folder.glob("*.py")}
+    found |= {path.parent: path.parent.name for path in folder.glob("*/__init__.py")}
+    return sorted((path, name) for path, name in found.items() if name in names)

@@ -113,13 +113,21 @@ def locate(name: str) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Name the folder that downloads are kept in: LLMCOURSE_CACHE, or the user's cache folder of the system."""
+    """Name the folder that downloads are kept in: LLMCOURSE_CACHE, or the user's cache folder of the system.
+
+    Raises:
+        DataError: there is neither.
+    """
     setting = os.environ.get("LLMCOURSE_CACHE")
     if setting:
         return Path(setting).expanduser()
     import pooch  # here and below: loaded only where it is needed, so that importing llmcourse.data stays cheap
 
-    return Path(pooch.os_cache("llmcourse"))
+    folder = Path(pooch.os_cache("llmcourse"))
+    if not folder.is_absolute():  # "~" stays where the system knows no home folder, and would be made where we stand
+        remedy = "set the environment variable LLMCOURSE_CACHE to a folder that you may write to"
+        raise DataError("a download", "a folder to keep it in", "a user without a home folder", remedy)
+    return folder
 
 
 def fetch(file: DataFile, patience: Patience = PATIENCE) -> Path:

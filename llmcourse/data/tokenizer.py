@@ -11,7 +11,8 @@ import hashlib
 import json
 import operator
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,6 @@ RESERVED = ("<pad>", "<unk>", "<start>", "<end>")
 SMALLEST = len(RESERVED) + 256
 SEEN_AT_LEAST = 2  # a piece that occurs once teaches nothing
 REMEDY = "give the tokenizer.json that was saved with the model, or train again"
-
-# With several threads the library warns on standard error, or hangs, after a process that used it was forked, as the
-# grader's is. Training takes about a second on one.
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def _byte_letters() -> dict[str, int]:
@@ -113,7 +110,8 @@ class Tokenizer:
             initial_alphabet=sorted(BYTE_LETTERS),
             show_progress=False,
         )
-        tokenizer.train_from_iterator((_check_text(text) for text in texts), trainer)
+        with _one_thread():
+            tokenizer.train_from_iterator((_check_text(text) for text in texts), trainer)
         reached = tokenizer.get_vocab_size()
         if reached < vocab_size:
             required = f"vocab_size must be at most {reached:,}, which is all that these texts can give"
@@ -243,6 +241,23 @@ class Tokenizer:
             received = f"something else ({type(error).__name__}: {error})"
             required = "a whole tokenizer that llmcourse saved"
             raise DataError(str(path), required, received, REMEDY) from None
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let the library train on one thread, unless the user said otherwise; it takes about a second.
+
+    With several it warns on standard error, or hangs, in a process that is forked afterwards.
+    """
+    named = "TOKENIZERS_PARALLELISM"
+    if named in os.environ:
+        yield
+        return
+    os.environ[named] = "false"
+    try:
+        yield
+    finally:
+        os.environ.pop(named, None)
 
 
 def _assemble(model: models.BPE) -> tokenizers.Tokenizer:

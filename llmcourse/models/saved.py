@@ -11,6 +11,7 @@ The mark of a file is a hash of it, so a folder that was copied in part or holds
 import hashlib
 import io
 import json
+import random
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -103,6 +104,7 @@ def load_translator(folder: Path | None = None) -> "tuple[Transformer, Tokenizer
     Raises:
         ModelFolderError: the folder is missing or half written, of another version, or its files do not belong
             together.
+        RuntimeError: Keras or its backend cannot be imported, or computes in another type.
     """
     folder = find_model(folder)
     config = read_config(folder)
@@ -183,9 +185,15 @@ def read_config(folder: Path) -> dict[str, Any]:
 def _build(folder: Path, settings: Mapping[str, Any], packed: bytes) -> "Transformer":
     from llmcourse.runtime import load_keras
 
-    load_keras()
+    keras = load_keras()
+    if keras.config.floatx() != "float32":
+        raise RuntimeError(
+            f"A translator computes in float32. Received: floatx {keras.config.floatx()!r}. "
+            'Call `llmcourse.setup()` or `keras.config.set_floatx("float32")` first.'
+        )
     from llmcourse.models.translator import Transformer
 
+    drawn = random.getstate()  # first weights take their seeds from here; they are replaced, so nothing is to be drawn
     try:
         with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
             arrays = _unpack({name: archive[name] for name in archive.files})
@@ -196,6 +204,8 @@ def _build(folder: Path, settings: Mapping[str, Any], packed: bytes) -> "Transfo
             raise ValueError("the weights have other names or shapes than the model")
     except Exception as error:  # NumPy, zipfile and Keras raise many unrelated types for what does not fit
         raise ModelFolderError(f"A model and weights that fit are required. Received: {folder}, {error}.") from None
+    finally:
+        random.setstate(drawn)
     for name, variable in variables.items():
         variable.assign(arrays[name])
     return model

@@ -14,7 +14,7 @@ import numpy as np
 
 from llmcourse.data import load_mnist
 from llmcourse.models.cnn import build_small_cnn
-from llmcourse.runtime import load_keras
+from llmcourse.runtime import load_keras, make_reproducible
 from llmcourse.training import runs
 from llmcourse.training.augmentation import deform_images, shift_images
 from llmcourse.training.loop import (
@@ -149,7 +149,7 @@ def fit_cnn(
             f"batch_size must be at most {len(digits.x_train)}, the digits to train with. "
             f"Received: {settings.batch_size}."
         )
-    keras.utils.set_random_seed(config.seed)
+    make_reproducible(config.seed)
     model = build_small_cnn(settings.filters, settings.dropout, strides=settings.strides)
     optimizer = keras.optimizers.Adam()
     checkpoint = runs.load_checkpoint(folder) or Checkpoint(read_state(model, optimizer))

@@ -240,12 +240,12 @@ def train_translation(
 
 def build_model(config: TranslationConfig, vocab_size: int) -> "Transformer":
     """Build the network of a run, with first weights drawn from its seed."""
-    from llmcourse.runtime import load_keras
+    from llmcourse.runtime import make_reproducible
 
-    keras, settings = load_keras(), config.settings
+    make_reproducible(config.seed)
     from llmcourse.models.translator import Transformer
 
-    keras.utils.set_random_seed(config.seed)
+    settings = config.settings
     return Transformer(
         vocab_size,
         vocab_size,

@@ -222,11 +222,40 @@ def test_a_criterion_that_stumbles_over_a_strange_value_fails_and_goes_on(folder
     assert "dict of length 1" in str(result)
 
 
-def test_words_that_no_page_can_hold_are_escaped(notebook):
+def test_words_that_no_page_can_hold_are_escaped_and_codes_of_terminals_left_out(notebook):
     check, write, _ = notebook
-    write("def double(x): raise ValueError('\\ud800 \\x1b[2J')")
+    write(
+        "def double(x):\n    print('\\x1b[1mbold\\x1b[0m\\x00')\n    raise ValueError('\\ud800 \\x1b[31mred\\x1b[0m')"
+    )
     result = check("double")
-    assert "\\ud800 \\x1b[2J" in str(result)
+    assert "ValueError: \\ud800 red (line 3" in str(result)
+    assert "your code printed: bold\\x00" in str(result)
+    assert ">bold\\x00\n" in result._repr_html_()
     result._repr_html_().encode()
     write("class Mute(Exception):\n    def __str__(self): raise ValueError\ndef double(x): raise Mute")
     assert "its message cannot be shown" in str(check("double"))
+
+
+def test_a_warning_about_the_progress_is_said_once(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LLMCOURSE_PROGRESS", str(tmp_path / "file" / "progress.json"))
+    check = lesson("toy", {"__name__": "__main__", "double": lambda x: 2 * x}, folder)
+    assert ["Progress" in str(check("double")) for _ in range(3)] == [True, False, False]
+    assert check.progress().points["double"] == (3, 3)
+
+
+def test_without_a_home_folder_the_progress_is_kept_for_the_session(folder, tmp_path, monkeypatch):
+    def nobody(kind):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("LLMCOURSE_PROGRESS")
+    monkeypatch.setattr("pathlib.Path.home", classmethod(nobody))
+    monkeypatch.chdir(tmp_path)
+    check = lesson("toy", {"__name__": "__main__", "double": lambda x: 2 * x}, folder)
+    said = [str(check("double")) for _ in range(2)]
+    assert ["this session only: there is no home folder" in text for text in said] == [True, False]
+    assert check.progress().points["double"] == (3, 3)
+    (tmp_path / ".llmcourse").mkdir()
+    check = lesson("toy", {"__name__": "__main__", "double": lambda x: 2 * x}, folder)
+    assert "session" not in str(check("double"))
+    assert (tmp_path / ".llmcourse" / "progress.json").exists()

@@ -389,3 +389,10 @@ def test_error_survives_the_way_between_processes():
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error) == "a.txt: required one thing. Received: another.\nWhat to do: do this."
     assert (again.name, again.required, again.received, again.remedy) == error.args
+
+
+def test_without_a_home_folder_no_folder_named_tilde_is_made(monkeypatch):
+    monkeypatch.delenv("LLMCOURSE_CACHE", raising=False)
+    monkeypatch.setattr("pooch.os_cache", lambda name: Path("~/.cache") / name)
+    with pytest.raises(DataError, match="set the environment variable LLMCOURSE_CACHE"):
+        cache_folder()

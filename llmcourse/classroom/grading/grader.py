@@ -115,12 +115,13 @@ def _grade(row: Row, submission: Submission, lessons: Lessons, sandbox: Sandbox,
     if not lessons.named_in(notebook) and len(script.unanswered) == len(lesson.exercises):
         raise InvalidSubmissionError(f"it holds no exercise of lesson {lesson.id}, nor of another one.")
     grading = grade_script(lesson, script, sandbox, seed, limits, files={f"{lesson.id}.ipynb": BESIDE})
+    around = dict.fromkeys(outcome.remark for item in grading.results() for outcome in item.outcomes if outcome.remark)
     return replace(
         row,
         status=grading.status,
         exercises=tuple(grading.results()),
         message="; ".join(grading.messages),
-        remarks=(*row.remarks, *script.remarks, *grading.not_found(), *grading.remarks),
+        remarks=(*row.remarks, *script.remarks, *grading.not_found(), *grading.remarks, *around),
         cpu_seconds=grading.cpu,
     )
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 import stat
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def class_seed(path: Path) -> str:
         return _draw(path)
     if mode & 0o077:
         raise PermissionError(
-            f"A seed file that only you can read is required. Received: {path}, mode {mode:03o}. Run: chmod 600 {path}"
+            f"A seed file that only you can read is required. Received: {path}, mode {mode:03o}. "
+            f"Run: chmod 600 {shlex.quote(str(path))}"
         )
     if len(seed) != 64 or set(seed) - set("0123456789abcdef"):
         raise ValueError(

@@ -1,15 +1,17 @@
 """`llmcourse translate` as a user types it, also wrongly."""
 
+import io
 import shutil
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from llmcourse.commands import use as cli_translate
+from llmcourse.commands import translate as lines_of_text
 from llmcourse.commands.app import run
 from llmcourse.commands.train import train
-from llmcourse.commands.use import read_lines, translate
+from llmcourse.commands.translate import LONGEST_LINE, read_lines, read_text
+from llmcourse.commands.use import translate
 from llmcourse.data.tokenizer import Tokenizer
 from llmcourse.models.limits import SourceLimits
 from llmcourse.models.saved import ModelFolderError, save_translator
@@ -65,11 +67,11 @@ def test_standard_input_is_answered_line_by_line_in_its_order(folder, monkeypatc
         def __init__(self, *_, **__):
             pass
 
-        def translate(self, texts, *, beam_size):
+        def translate(self, texts, *, beam_size, batch_size):
             return [f"{text.upper()}\n{beam_size}" for text in texts]  # a line end inside must not break the order
 
     monkeypatch.setattr("llmcourse.decoding.translate.Translator", Shouter)
-    monkeypatch.setattr(cli_translate, "BLOCK", block)
+    monkeypatch.setattr(lines_of_text, "BLOCK", block)
     assert lines_of("--model", folder, "--beam", 7, "-", stdin=b"one\ntwo\nthree") == ["ONE 7", "TWO 7", "THREE 7"]
 
 
@@ -81,7 +83,38 @@ def test_an_empty_line_gives_an_empty_line(folder):
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_no_words(folder):
-    assert list(read_lines([b"\xef\xbb\xbfone\r\n", b"two\n", b"three"])) == ["one", "two", "three"]
+    read = read_lines(io.BytesIO(b"\xef\xbb\xbfone\r\ntwo\nthree"))
+    assert [(line.text, line.complaint) for line in read] == [("one", ""), ("two", ""), ("three", "")]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b" more\nnext", b"x" * 3 * LONGEST_LINE + b"\nnext\n"])
+def test_no_more_of_a_line_is_read_than_a_model_could_read(end):
+    first, *others = read_lines(io.BytesIO(b"ab" * (LONGEST_LINE // 2) + end))
+    assert first.text == "ab" * (LONGEST_LINE // 2)
+    assert bool(first.complaint) == (b"next" in end)
+    assert [line.text for line in others] == ["next"] * (b"next" in end)
+
+
+def test_a_line_is_not_cut_within_a_letter():
+    content = "x" + "车" * LONGEST_LINE
+    for line in (next(read_lines(io.BytesIO(content.encode()))), *read_text(content)):
+        assert line.text == "x" + "车" * ((LONGEST_LINE - 1) // 3)
+        assert f"longer than {LONGEST_LINE:,} bytes" in line.complaint
+
+
+def test_a_text_from_a_terminal_with_another_encoding_is_read_as_utf8():
+    as_ascii = "où est la gare".encode().decode("ascii", "surrogateescape")
+    assert [line.text for line in read_text(as_ascii)] == ["où est la gare"]
+    with pytest.raises(ValueError, match="must be UTF-8. Received: byte 0xe4 in the text"):
+        read_text("m\udce4dchen")
+
+
+def test_a_line_that_is_too_long_is_said_and_answered(folder, monkeypatch):
+    monkeypatch.setattr(lines_of_text, "LONGEST_LINE", 11)
+    result = call("--model", folder, "--beam", 1, "-", stdin=b"the river is old\nthe river")
+    assert result.stdout.count("\n") == 2
+    assert result.stderr.startswith("Line 1: It is longer than 11 bytes; the rest is left out.")
+    assert "Line 2" not in result.stderr
 
 
 def test_the_best_translations_come_with_line_and_score(folder):
@@ -124,10 +157,26 @@ def test_input_that_is_not_utf8_is_one_clear_error(folder):
         call("--model", folder, "-", stdin=b"the train\nm\xe4dchen\n")
 
 
-@pytest.mark.parametrize(("option", "value"), [("--beam", 0), ("--beam", -2), ("--n-best", 0)])
-def test_a_beam_of_nothing_is_refused(folder, option, value):
-    with pytest.raises(ValueError, match=f"{option} must be at least 1. Received: {value}"):
+@pytest.mark.parametrize("option", ["--beam", "--n-best"])
+@pytest.mark.parametrize("value", [0, -2, 65, 5000])
+def test_a_beam_out_of_bounds_is_refused(folder, option, value):
+    with pytest.raises(ValueError, match=f"{option} must be from 1 to 64. Received: {value}"):
         call("--model", folder, option, value, "the train")
+
+
+def test_the_widest_beam_follows_no_more_hypotheses_at_a_time_than_a_narrow_one(folder, monkeypatch):
+    from llmcourse.decoding.translate import Translator
+
+    sizes = []
+
+    def translate(self, texts, *, beam_size, batch_size):
+        sizes.append((beam_size, batch_size))
+        return list(texts)
+
+    monkeypatch.setattr(Translator, "translate", translate)
+    for beam in (1, 4, 7, 64):
+        call("--model", folder, "--beam", beam, "the train")
+    assert sizes == [(1, 64), (4, 64), (7, 36), (64, 4)]
 
 
 def test_a_folder_without_a_model_is_one_clear_error(folder, tmp_path):
@@ -144,7 +193,7 @@ def test_an_error_is_one_line_without_a_traceback(monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         run()
     assert caught.value.code == 2
-    assert capsys.readouterr().err == "Error: --beam must be at least 1. Received: 0.\n"
+    assert capsys.readouterr().err == "Error: --beam must be from 1 to 64. Received: 0.\n"
 
 
 @pytest.mark.parametrize(
@@ -178,12 +227,3 @@ def test_help_names_every_option():
     output = call("--help").output
     for option in ("--model", "--beam", "--n-best"):
         assert option in output
-
-
-def test_importing_the_commands_loads_no_framework():
-    import subprocess
-    import sys
-
-    loaded = "any(m in sys.modules for m in ('keras', 'tensorflow', 'tokenizers'))"
-    code = f"import sys, llmcourse.commands.app; sys.exit({loaded})"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
