@@ -1,9 +1,10 @@
 """What a run on digits does, in numbers: the recipes by name, each chosen on digits held out from training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from llmcourse.training.augmentation import Deformation
+from llmcourse.tasks.digits.augmentation import Deformation
+from llmcourse.training.task import RunConfig
 
 DataSize = Literal["small", "full"]
 RecipeName = Literal["fast", "best"]
@@ -18,7 +19,6 @@ class Recipe:
         filters: of each block of `build_small_cnn`.
         strides: of each block.
         dropout: share of the last features set to zero in training.
-        epochs: how often each digit is seen.
         batch_size: digits in a step.
         peak_rate: the highest learning rate of Adam, reached after the share `warmup` of all steps.
         warmup: share of the steps in which the rate rises.
@@ -31,7 +31,6 @@ class Recipe:
     filters: tuple[int, ...] = (16, 32, 64)
     strides: tuple[int, ...] = (2, 2, 2)
     dropout: float = 0.0
-    epochs: int = 3
     batch_size: int = 128
     peak_rate: float = 0.01
     warmup: float = 0.2
@@ -41,66 +40,66 @@ class Recipe:
     averaged_epochs: int = 1
 
     def __post_init__(self) -> None:
-        counts = (self.epochs, self.batch_size, self.averaged_epochs)
+        counts = (self.batch_size, self.averaged_epochs)
         if min(counts) < 1:
-            raise ValueError(f"epochs, batch_size and averaged_epochs must be 1 or more. Received: {counts}.")
+            raise ValueError(f"batch_size and averaged_epochs must be 1 or more. Received: {counts}.")
 
 
-@dataclass(frozen=True)
-class CnnConfig:
+@dataclass(frozen=True, kw_only=True)
+class DigitsConfig(RunConfig):
     """State everything that decides which weights come out of a run.
 
     Args:
         data: which digits, "small" or "full".
         recipe: its name.
-        seed: for the first weights, the order of the digits, their shifts and the dropout.
         settings: the numbers of the recipe.
     """
 
-    data: str
-    recipe: str
-    seed: int
-    settings: Recipe
+    data: str = "small"
+    recipe: str = "fast"
+    settings: Recipe = field(default_factory=Recipe)
 
 
 # With 3,500 digits the network would learn each by heart, so they are bent further than 55,000 need to be.
 FEW_DIGITS = Deformation(rotation=12, stretch=0.12, slant=0.12, shift=2, wobble=1.5)
-RECIPES: dict[tuple[str, str], Recipe] = {
-    ("full", "fast"): Recipe(epochs=7),
-    ("full", "best"): Recipe(
-        filters=(32, 64, 64, 128),
-        strides=(2, 1, 2, 2),
-        dropout=0.3,
-        epochs=26,
-        warmup=0.3,
-        label_smoothing=0.1,
-        averaged_epochs=3,
-        deformation=Deformation(),
-    ),
-    ("small", "fast"): Recipe(epochs=15, batch_size=64, deformation=FEW_DIGITS),
-    ("small", "best"): Recipe(
-        epochs=50, batch_size=64, warmup=0.3, label_smoothing=0.1, averaged_epochs=3, deformation=FEW_DIGITS
-    ),
+BEST_OF_FULL = Recipe(
+    filters=(32, 64, 64, 128),
+    strides=(2, 1, 2, 2),
+    dropout=0.3,
+    warmup=0.3,
+    label_smoothing=0.1,
+    averaged_epochs=3,
+    deformation=Deformation(),
+)
+BEST_OF_SMALL = Recipe(batch_size=64, warmup=0.3, label_smoothing=0.1, averaged_epochs=3, deformation=FEW_DIGITS)
+RECIPES: dict[tuple[str, str], tuple[Recipe, int]] = {  # and how many epochs
+    ("full", "fast"): (Recipe(), 7),
+    ("full", "best"): (BEST_OF_FULL, 26),
+    ("small", "fast"): (Recipe(batch_size=64, deformation=FEW_DIGITS), 15),
+    ("small", "best"): (BEST_OF_SMALL, 50),
 }
 
 
-def cnn_config(data: DataSize = "small", recipe: RecipeName = "fast", seed: int = 0) -> CnnConfig:
+def digits_config(
+    data: DataSize = "small", recipe: RecipeName = "fast", *, epochs: int | None = None, seed: int = 0
+) -> DigitsConfig:
     """Look up a recipe.
 
     Args:
         data: "small" for 4,000 digits or "full" for 60,000, test digits not counted.
         recipe: "fast" for good digits in seconds, "best" for the most accurate single network in minutes.
+        epochs: more or fewer than the recipe has.
         seed: from 0 to 2**32 - 1.
 
     Returns:
         The configuration of the run.
 
     Raises:
-        ValueError: another name, or a seed out of range.
+        ValueError: another name, or a number out of range.
     """
     if (data, recipe) not in RECIPES:
         names = f"data must be one of {get_args(DataSize)} and recipe one of {get_args(RecipeName)}"
         raise ValueError(f"{names}. Received: {data!r} and {recipe!r}.")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be from 0 to 2**32 - 1. Received: {seed}.")
-    return CnnConfig(data, recipe, seed, RECIPES[data, recipe])
+    settings, usual = RECIPES[data, recipe]
+    epochs = usual if epochs is None else epochs
+    return DigitsConfig(data=data, recipe=recipe, epochs=epochs, seed=seed, settings=settings)
