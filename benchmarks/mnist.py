@@ -187,11 +187,11 @@ class OneStep(Digits):
     steps_per_call = 1
 
 
-def make_epoch(
-    kind: type[Digits], model: Any, optimizer: Any, images: np.ndarray, labels: np.ndarray, size: int
-) -> Any:
-    """Build a function that takes all steps of an epoch on images uint8 (N, 28, 28) and labels (N,)."""
-    steps = TrainSteps(kind(digits_config()), model, optimizer)
+def make_epoch(kind: type[Digits], images: np.ndarray, labels: np.ndarray, size: int) -> Any:
+    """Build our network, and a function that trains it once with images uint8 (N, 28, 28) and labels (N,)."""
+    from llmcourse.models.cnn import build_small_cnn
+
+    steps = TrainSteps(kind(digits_config()), build_small_cnn(), load_keras().optimizers.Adam())
     batches = [(images[first : first + size], labels[first : first + size]) for first in range(0, len(images), size)]
 
     def epoch() -> None:
