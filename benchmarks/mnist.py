@@ -36,7 +36,6 @@ import numpy as np
 
 from llmcourse.data import load_mnist
 from llmcourse.runtime import available_cores, load_keras
-from llmcourse.tasks.digits.recipes import digits_config
 from llmcourse.tasks.digits.task import Digits
 from llmcourse.training.engine import build_model, train
 from llmcourse.training.loop import fit
@@ -125,10 +124,8 @@ def train_one(name: str, seed: str) -> dict[str, Any]:
 
 
 def train_ours(part: str, seed: int) -> dict[str, Any]:
-    epochs = EPOCHS_990 if part == "99.0" else None
-    task = Digits(
-        digits_config(*(("small", "best") if part == "small" else ("full", "fast")), epochs=epochs, seed=seed)
-    )
+    data, recipe = ("small", "best") if part == "small" else ("full", "fast")
+    task = Digits.configure(data=data, recipe=recipe, epochs=EPOCHS_990 if part == "99.0" else None, seed=seed)
     test = task.digits  # loaded before the clock starts
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
@@ -154,7 +151,7 @@ def train_best(seed: int) -> dict[str, Any]:
 def train_peer(name: str, data: str, seed: int) -> dict[str, Any]:
     keras = load_keras()
     keras.utils.set_random_seed(seed)
-    images, labels = Digits(digits_config(data)).training  # type: ignore[arg-type]
+    images, labels = Digits.configure(data=data).training  # type: ignore[arg-type]
     test = load_mnist(data)  # type: ignore[arg-type]
     x, x_test = (part[..., None].astype(np.float32) / 255 for part in (images, test.x_test))
     y = keras.utils.to_categorical(labels, 10)
@@ -191,7 +188,7 @@ def make_epoch(kind: type[Digits], images: np.ndarray, labels: np.ndarray, size:
     """Build our network, and a function that trains it once with images uint8 (N, 28, 28) and labels (N,)."""
     from llmcourse.models.cnn import build_small_cnn
 
-    steps = TrainSteps(kind(digits_config()), build_small_cnn(), load_keras().optimizers.Adam())
+    steps = TrainSteps(kind.configure(), build_small_cnn(), load_keras().optimizers.Adam())
     batches = [(images[first : first + size], labels[first : first + size]) for first in range(0, len(images), size)]
 
     def epoch() -> None:

@@ -1,7 +1,7 @@
 """What a run on digits does, in numbers: the recipes by name, each chosen on digits held out from training."""
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 from llmcourse.tasks.digits.augmentation import Deformation
 from llmcourse.training.task import RunConfig
@@ -78,28 +78,3 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, int]] = {  # and how many epochs
     ("small", "fast"): (Recipe(batch_size=64, deformation=FEW_DIGITS), 15),
     ("small", "best"): (BEST_OF_SMALL, 50),
 }
-
-
-def digits_config(
-    data: DataSize = "small", recipe: RecipeName = "fast", *, epochs: int | None = None, seed: int = 0
-) -> DigitsConfig:
-    """Look up a recipe.
-
-    Args:
-        data: "small" for 4,000 digits or "full" for 60,000, test digits not counted.
-        recipe: "fast" for good digits in seconds, "best" for the most accurate single network in minutes.
-        epochs: more or fewer than the recipe has.
-        seed: from 0 to 2**32 - 1.
-
-    Returns:
-        The configuration of the run.
-
-    Raises:
-        ValueError: another name, or a number out of range.
-    """
-    if (data, recipe) not in RECIPES:
-        names = f"data must be one of {get_args(DataSize)} and recipe one of {get_args(RecipeName)}"
-        raise ValueError(f"{names}. Received: {data!r} and {recipe!r}.")
-    settings, usual = RECIPES[data, recipe]
-    epochs = usual if epochs is None else epochs
-    return DigitsConfig(data=data, recipe=recipe, epochs=epochs, seed=seed, settings=settings)

@@ -14,10 +14,10 @@ from llmcourse.data import Mnist, load_mnist
 from llmcourse.models.cnn import build_small_cnn
 from llmcourse.plots import confusion_matrix
 from llmcourse.tasks.digits.augmentation import deform_images, shift_images
-from llmcourse.tasks.digits.recipes import HELD_OUT, DataSize, DigitsConfig, RecipeName, digits_config
+from llmcourse.tasks.digits.recipes import HELD_OUT, RECIPES, DataSize, DigitsConfig, RecipeName
 from llmcourse.training.averaging import Averaging
 from llmcourse.training.card import About, Report, Table
-from llmcourse.training.measures import loss_and_accuracy, measure
+from llmcourse.training.measures import classification_scores, loss_and_accuracy
 from llmcourse.training.run import hash_data
 from llmcourse.training.schedules import one_cycle
 from llmcourse.training.task import Task, Tell
@@ -71,8 +71,17 @@ class Digits(Task):
         epochs: Annotated[int | None, "More or fewer epochs than the recipe has."] = None,
         seed: Annotated[int, "Another seed gives other first weights and another order."] = 0,
     ) -> "Digits":
-        """Look up a recipe."""
-        return cls(digits_config(data, recipe, epochs=epochs, seed=seed))
+        """Look up a recipe: "fast" for good digits in seconds, "best" for the most accurate single network in minutes.
+
+        Raises:
+            ValueError: another name, or a number out of range.
+        """
+        if (data, recipe) not in RECIPES:
+            known = " or ".join(f"{each} with {name}" for each, name in RECIPES)
+            raise ValueError(f"data and recipe must be {known}. Received: {data!r} with {recipe!r}.")
+        settings, usual = RECIPES[data, recipe]
+        epochs = usual if epochs is None else epochs
+        return cls(DigitsConfig(data=data, recipe=recipe, epochs=epochs, seed=seed, settings=settings))
 
     @cached_property
     def digits(self) -> Mnist:
@@ -162,7 +171,7 @@ class Digits(Task):
         """Compare the answers on the test digits with the truth."""
         count = len(self.digits.y_test)
         tell("test digits", 0, count)
-        found = measure(self.predict(model, self.digits.x_test), self.digits.y_test).scores()
+        found = classification_scores(self.predict(model, self.digits.x_test), self.digits.y_test)
         tell("test digits", count, count)
         return found
 

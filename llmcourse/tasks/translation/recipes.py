@@ -1,8 +1,7 @@
 """What a translation run does, in numbers: the recipes by data set."""
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from llmcourse.data.tokenizer import SMALLEST
 from llmcourse.models.saved import Storage
@@ -92,37 +91,3 @@ RECIPES: dict[str, tuple[Recipe, int]] = {  # and how many epochs, where nobody 
     ),
 }
 OWN_DATA = (Recipe(vocab_size=8_000, vocab_may_shrink=True), 20)
-
-
-def translation_config(
-    data: str = "phrases",
-    target: str | None = None,
-    *,
-    tokenized: bool = False,
-    minutes: float | None = None,
-    epochs: int | None = None,
-    seed: int = 0,
-    **changes: Any,
-) -> TranslationConfig:
-    """Look up the recipe for a data set.
-
-    Args:
-        data: as in `TranslationConfig`.
-        target: as in `TranslationConfig`.
-        tokenized: as in `TranslationConfig`.
-        minutes: how long to train; without it and `epochs`, as many epochs as suit the data.
-        epochs: how often each pair is seen.
-        seed: from 0 to 2**32 - 1.
-        changes: of single numbers of the recipe.
-
-    Returns:
-        The configuration of the run.
-
-    Raises:
-        ValueError: a number is out of range.
-    """
-    recipe, usual = RECIPES.get(data, OWN_DATA)
-    if minutes is None and epochs is None:
-        epochs = usual
-    settings, length = replace(recipe, **changes), {"minutes": minutes, "epochs": epochs, "seed": seed}
-    return TranslationConfig(data=data, target=target, tokenized=tokenized, settings=settings, **length)  # type: ignore[arg-type]

@@ -4,25 +4,24 @@ train(Translation.configure(data="phrases", target="zh", minutes=3), Path("runs/
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-
 from llmcourse.data import SentencePairs, load_pairs
-from llmcourse.data.tokenizer import PAD, SMALLEST, Tokenizer
+from llmcourse.data.tokenizer import SMALLEST, Tokenizer
 from llmcourse.models.limits import SourceLimits
 from llmcourse.models.saved import load_translator, save_translator
-from llmcourse.tasks.translation.recipes import Recipe, TranslationConfig, translation_config
+from llmcourse.tasks.translation.recipes import OWN_DATA, RECIPES, Recipe, TranslationConfig
 from llmcourse.tasks.translation.report import about_translator, report_scores
 from llmcourse.tasks.translation.scores import Measuring, score_splits, validate
 from llmcourse.training.averaging import Averaging
-from llmcourse.training.batching import BucketedBatches
+from llmcourse.training.batching import Batch, BucketedBatches
 from llmcourse.training.card import About, Report
 from llmcourse.training.run import DATA, hash_data
 from llmcourse.training.schedules import rise_and_fall
-from llmcourse.training.task import Task, Tell
+from llmcourse.training.task import RunConfig, Task, Tell
 
 if TYPE_CHECKING:
     import keras
@@ -68,10 +67,18 @@ class Translation(Task):
         vocab_size: Annotated[int | None, "More or fewer tokens than usual for the data."] = None,
         tokenized: Annotated[bool, "Multi30k in lower case and tokenised, as papers report it."] = False,
     ) -> "Translation":
-        """Look up the recipe for the data."""
-        changes = {} if vocab_size is None else {"vocab_size": vocab_size, "vocab_may_shrink": False}
-        length = {"minutes": minutes, "epochs": epochs, "seed": seed}
-        return cls(translation_config(data, target, tokenized=tokenized, **length, **changes))  # type: ignore[arg-type]
+        """Look up the recipe for the data, with its usual number of epochs unless another length is given.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        settings, usual = RECIPES.get(data, OWN_DATA)
+        if minutes is None and epochs is None:
+            epochs = usual
+        if vocab_size is not None:
+            settings = replace(settings, vocab_size=vocab_size, vocab_may_shrink=False)
+        length = RunConfig(minutes=minutes, epochs=epochs, seed=seed)
+        return cls(TranslationConfig(data=data, target=target, tokenized=tokenized, settings=settings, **vars(length)))
 
     @cached_property
     def pairs(self) -> SentencePairs:
@@ -131,22 +138,20 @@ class Translation(Task):
         """Count the batches."""
         return len(self._batches)
 
-    def batches(self, epoch: int, first: int) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yield sources (B, S), decoder inputs (B, T) and labels (B, T), pairs of similar length together."""
-        for batch in self._batches.epoch(self.config.seed, epoch, first):
-            yield batch.sources, batch.inputs, batch.labels
+    def batches(self, epoch: int, first: int) -> Iterator[Batch]:
+        """Return the batches of an epoch, pairs of similar length together."""
+        return self._batches.epoch(self.config.seed, epoch, first)
 
     def count(self, batch: Any) -> int:
         """Count the tokens that the decoder must say."""
-        return int((batch[2] != PAD).sum())
+        return batch.tokens
 
     def loss(self, model: "keras.Model", batch: Any) -> Mapping[str, Any]:
         """Compute the cross-entropy with smoothed labels."""
         from llmcourse.training.losses import label_smoothed_loss
 
-        sources, inputs, labels = batch
-        logits = model((sources, inputs), training=True)
-        return {"loss": label_smoothed_loss(labels, logits, self.config.settings.label_smoothing)}
+        logits = model((batch.sources, batch.inputs), training=True)
+        return {"loss": label_smoothed_loss(batch.labels, logits, self.config.settings.label_smoothing)}
 
     def validate(self, model: "keras.Model") -> Mapping[str, float]:
         """Measure cross-entropy and BLEU, translated greedily, on the validation pairs."""

@@ -12,7 +12,7 @@ from llmcourse.models.cnn import build_small_cnn
 from llmcourse.runtime import load_keras
 from llmcourse.tasks.digits import task as digits_task
 from llmcourse.tasks.digits.augmentation import Deformation
-from llmcourse.tasks.digits.recipes import DigitsConfig, Recipe, digits_config
+from llmcourse.tasks.digits.recipes import DigitsConfig, Recipe
 from llmcourse.tasks.digits.task import Digits
 from llmcourse.training import engine
 from llmcourse.training.checkpoint import load_checkpoint
@@ -127,13 +127,12 @@ def test_predictions_do_not_depend_on_the_batches(monkeypatch):
 
 
 def test_recipes_are_found_by_name_only():
-    config = digits_config("full", "best", seed=5)
-    assert (config.seed, config.epochs) == (5, 26)
-    assert digits_config(epochs=2).epochs == 2
-    assert Digits.configure(epochs=2).config == digits_config(epochs=2)
+    config = Digits.configure(data="full", recipe="best", seed=5).config
+    assert (config.seed, config.epochs, config.settings.averaged_epochs) == (5, 26, 3)
+    assert Digits.configure(epochs=2).config.epochs == 2
     for wrong in ({"data": "medium"}, {"recipe": "slow"}, {"seed": -1}, {"seed": 2**32}, {"epochs": 0}):
         with pytest.raises(ValueError, match="Received: "):
-            digits_config(**wrong)
+            Digits.configure(**wrong)
 
 
 def test_numbers_that_cannot_be_trained_with_are_refused(tmp_path):

@@ -15,7 +15,7 @@ from llmcourse.data import load_pairs
 from llmcourse.data.tokenizer import Tokenizer
 from llmcourse.models.saved import load_translator
 from llmcourse.runtime import load_keras
-from llmcourse.tasks.translation.recipes import Recipe, TranslationConfig, translation_config
+from llmcourse.tasks.translation.recipes import Recipe, TranslationConfig
 from llmcourse.tasks.translation.task import Translation, train_tokenizer
 from llmcourse.training import engine, loop
 from llmcourse.training.batching import BucketedBatches
@@ -217,9 +217,8 @@ def test_one_trace_serves_batches_of_every_shape(table):
     rate = np.array([1e-3], np.float32)
     compiled = []
     for batch in itertools.islice(batches.epoch(3, 0), 5):
-        arrays = (batch.sources, batch.inputs, batch.labels)
-        compiled.append(steps.compile(arrays))
-        assert np.isfinite(steps([arrays], rate)["loss"])
+        compiled.append(steps.compile(batch))
+        assert np.isfinite(steps([batch], rate)["loss"])
     assert compiled == [True, False, False, False, False]
 
 
@@ -239,7 +238,7 @@ def test_a_vocabulary_larger_than_the_data_can_give_leaves_no_trace(table, tmp_p
 
 
 def test_a_readers_own_small_file_gets_the_vocabulary_it_can_give(table):
-    config = translation_config(str(table), "de")
+    config = Translation.configure(data=str(table), target="de").config
     tokenizer = train_tokenizer(load_pairs(table, "de"), config.settings)
     assert isinstance(tokenizer, Tokenizer)
     assert 280 < tokenizer.vocab_size < config.settings.vocab_size
@@ -247,15 +246,18 @@ def test_a_readers_own_small_file_gets_the_vocabulary_it_can_give(table):
 
 @pytest.mark.parametrize("data", ["phrases", "multi30k", "tatoeba-cmn", "mine.tsv"])
 def test_every_data_set_has_a_recipe(data):
-    config = translation_config(data)
+    config = Translation.configure(data=data).config
     assert config.epochs and config.minutes is None
-    assert translation_config(data, minutes=3).epochs is None
-    assert translation_config(data, dropout=0.4).settings.dropout == 0.4
-    assert Translation.configure(data=data, vocab_size=300).config.settings.vocab_size == 300
+    assert Translation.configure(data=data, minutes=3).config.epochs is None
+    changed = Translation.configure(data=data, vocab_size=300, seed=5).config
+    assert replace(changed.settings, vocab_size=1000) == replace(
+        config.settings, vocab_size=1000, vocab_may_shrink=False
+    )
+    assert (changed.seed, changed.epochs) == (5, config.epochs)
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("options", "message"),
     [
         ({"minutes": -1}, "minutes must be above 0 .* Received: -1"),
         ({"epochs": 0}, "epochs must be from 1 to 10,000. Received: 0"),
@@ -263,11 +265,21 @@ def test_every_data_set_has_a_recipe(data):
         ({"seed": -1}, "seed must be from 0"),
         ({"vocab_size": 3}, "vocab_size must be from 260 .* to 32,000. Received: 3"),
         ({"vocab_size": 10**9}, "vocab_size must be from 260 .* to 32,000. Received: 1,000,000,000"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Translation.configure(**options)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
         ({"num_layers": 0}, "num_layers, .* at least 1"),
         ({"peak_rate": 0.0}, "peak_rate must be above 0"),
         ({"warmup": 1.0}, "warmup between 0 and 1"),
     ],
 )
-def test_numbers_out_of_range_are_refused(changes, message):
+def test_numbers_that_no_recipe_may_have_are_refused(numbers, message):
     with pytest.raises(ValueError, match=message):
-        translation_config("phrases", **changes)
+        Recipe(**numbers)
