@@ -27,7 +27,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -37,10 +36,11 @@ import numpy as np
 
 from llmcourse.data import load_mnist
 from llmcourse.runtime import available_cores, load_keras
-from llmcourse.training.cnn import fit_cnn, load_digits, train_cnn
-from llmcourse.training.loop import make_predict, make_train_steps
+from llmcourse.tasks.digits.task import Digits
+from llmcourse.training.engine import build_model, train
+from llmcourse.training.loop import fit
 from llmcourse.training.measures import loss_and_accuracy
-from llmcourse.training.recipes import cnn_config
+from llmcourse.training.steps import TrainSteps
 
 EPOCHS_990 = 2  # fixed on the held-out digits, as is the number of epochs of each recipe
 PEER_EPOCHS = {"keras.io": 15, "classic": 8}
@@ -124,36 +124,37 @@ def train_one(name: str, seed: str) -> dict[str, Any]:
 
 
 def train_ours(part: str, seed: int) -> dict[str, Any]:
-    config = cnn_config("small", "best", seed) if part == "small" else cnn_config("full", "fast", seed)
-    if part == "99.0":
-        config = replace(config, settings=replace(config.settings, epochs=EPOCHS_990))
-    digits = load_digits(config.data)
+    data, recipe = ("small", "best") if part == "small" else ("full", "fast")
+    task = Digits.configure(data=data, recipe=recipe, epochs=EPOCHS_990 if part == "99.0" else None, seed=seed)
+    test = task.digits  # loaded before the clock starts
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
-        model, checkpoint = fit_cnn(config, digits, Path(folder))
+        task.prepare(Path(folder))
+        model = build_model(task)
+        outcome = fit(task, model, Path(folder))
         seconds = time.process_time() - start
-    test = load_mnist(config.data)  # type: ignore[arg-type]
-    _, accuracy = loss_and_accuracy(make_predict(model)(test.x_test), test.y_test)
-    held_out = checkpoint.history[-1]["val_accuracy"]
-    return {"seconds": [seconds], "accuracy": [accuracy], "held_out": held_out, "epochs": config.settings.epochs}
+    _, accuracy = loss_and_accuracy(task.predict(model, test.x_test), test.y_test)
+    held_out = outcome.validation["val_accuracy"]
+    return {"seconds": [seconds], "accuracy": [accuracy], "held_out": held_out, "epochs": task.config.epochs}
 
 
 def train_best(seed: int) -> dict[str, Any]:
-    config = cnn_config("full", "best", seed)
+    task = Digits.configure(data="full", recipe="best", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
-        scores = train_cnn(config, Path(folder))
+        scores = train(task, Path(folder))
         seconds = time.process_time() - start
-    held_out, accuracy = scores["validation_accuracy"], scores["test_accuracy"]
-    return {"seconds": [seconds], "accuracy": [accuracy], "held_out": held_out, "epochs": config.settings.epochs}
+    held_out, accuracy = scores["validation"]["val_accuracy"], scores["test_accuracy"]
+    return {"seconds": [seconds], "accuracy": [accuracy], "held_out": held_out, "epochs": task.config.epochs}
 
 
 def train_peer(name: str, data: str, seed: int) -> dict[str, Any]:
     keras = load_keras()
     keras.utils.set_random_seed(seed)
-    digits, test = load_digits(data), load_mnist(data)  # type: ignore[arg-type]
-    x, x_test = (images[..., None].astype(np.float32) / 255 for images in (digits.x_train, test.x_test))
-    y = keras.utils.to_categorical(digits.y_train, 10)
+    images, labels = Digits.configure(data=data).training  # type: ignore[arg-type]
+    test = load_mnist(data)  # type: ignore[arg-type]
+    x, x_test = (part[..., None].astype(np.float32) / 255 for part in (images, test.x_test))
+    y = keras.utils.to_categorical(labels, 10)
     clock = time.process_time()
     model = build_peer(keras, name)
     model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
@@ -179,23 +180,38 @@ def build_peer(keras: Any, name: str) -> Any:
     return keras.Sequential([*stack, layers.Dense(10, activation="softmax")])
 
 
-def train_growth(images: str, batch_size: str) -> dict[str, float]:
-    """Train our network for one epoch on that many images, after some steps that compile and warm up."""
+class OneStep(Digits):
+    steps_per_call = 1
+
+
+def make_epoch(kind: type[Digits], images: np.ndarray, labels: np.ndarray, size: int) -> Any:
+    """Build our network, and a function that trains it once with images uint8 (N, 28, 28) and labels (N,)."""
     from llmcourse.models.cnn import build_small_cnn
 
-    keras, count, size = load_keras(), int(images), int(batch_size)
+    steps = TrainSteps(kind.configure(), build_small_cnn(), load_keras().optimizers.Adam())
+    batches = [(images[first : first + size], labels[first : first + size]) for first in range(0, len(images), size)]
+
+    def epoch() -> None:
+        for first in range(0, len(batches), kind.steps_per_call):
+            call = batches[first : first + kind.steps_per_call]
+            steps(call, np.full(len(call), 1e-3, np.float32))
+
+    return epoch
+
+
+def train_growth(images: str, batch_size: str) -> dict[str, float]:
+    """Train our network for one epoch on that many images, after one that compiles and warms up."""
+    keras, size = load_keras(), int(batch_size)
     keras.utils.set_random_seed(0)
-    data = load_mnist("full")
+    data, count = load_mnist("full"), int(images) // size * size
     x, y = data.x_train[:count], data.y_train[:count]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    steps = make_train_steps(build_small_cnn(), keras.optimizers.Adam(), batch_size=size, label_smoothing=0.1)
-    steps(x[: 2 * size].reshape(2, size, 28, 28), y[: 2 * size].reshape(2, size), np.full(2, 1e-3, np.float32))
-    number = count // size
-    x, y = x[: number * size].reshape(number, size, 28, 28), y[: number * size].reshape(number, size)
+    epoch = make_epoch(Digits, x, y, size)
+    epoch()  # compiles
     start = time.process_time()
-    float(steps(x, y, np.full(number, 1e-3, np.float32))[0])
+    epoch()
     seconds, peak = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"speed": number * size / seconds, "seconds": seconds, "peak": peak / 1024, "before": before / 1024}
+    return {"speed": count / seconds, "seconds": seconds, "peak": peak / 1024, "before": before / 1024}
 
 
 def train_loop(kind: str) -> dict[str, float]:
@@ -210,8 +226,8 @@ def train_loop(kind: str) -> dict[str, float]:
     keras.utils.set_random_seed(0)
     number = GROWTH_IMAGES // size
     x, y = data.x_train[: number * size], data.y_train[: number * size]
-    model, optimizer = build_small_cnn(), keras.optimizers.Adam()
     if kind.startswith("model.fit"):
+        model, optimizer = build_small_cnn(), keras.optimizers.Adam()
         pixels, per_call = x[..., None].astype(np.float32) / 255, 16 if "16" in kind else 1
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         how = {"steps_per_execution": per_call, "jit_compile": "XLA" in kind}
@@ -220,14 +236,7 @@ def train_loop(kind: str) -> dict[str, float]:
         def epoch() -> None:
             model.fit(pixels, y, batch_size=size, epochs=1, verbose=0)
     else:
-        steps, chunk = make_train_steps(model, optimizer, batch_size=size), 50 if "50" in kind else 1
-        batches, labels = x.reshape(number, size, 28, 28), y.reshape(number, size)
-        rates = np.full(number, 1e-3, np.float32)
-
-        def epoch() -> None:
-            for start in range(0, number, chunk):
-                part = slice(start, start + chunk)
-                float(steps(batches[part], labels[part], rates[part])[0])
+        epoch = make_epoch(Digits if "50" in kind else OneStep, x, y, size)
 
     epoch()  # compiles
     start = time.process_time()

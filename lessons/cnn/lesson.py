@@ -844,7 +844,7 @@ print(f"the same coin on 100 new questions:                        {right[best, 
 # batches of 64 and at most 12 epochs are a good start; with these, training takes about 10 seconds.
 
 
-# %% exercise="train_and_save" forbid=["llmcourse.steps.cnn.train_and_save", "llmcourse.training.cnn.train_cnn", "llmcourse.training.cnn.fit_cnn"]
+# %% exercise="train_and_save" forbid=["llmcourse.steps.cnn.train_and_save", "llmcourse.training.engine.train", "llmcourse.training.loop.fit"]
 def train_and_save(model, x_train, y_train, x_val, y_val, path):
     """Train a model, go back to its best epoch, and save it.
 

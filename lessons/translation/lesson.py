@@ -898,7 +898,7 @@ for beginning in ("", "Mein", "Deine Eltern", "Gestern", "Wie"):
 # Words that the vocabulary does not know may come; the function must not fail then.
 
 
-# %% exercise="train_translator" forbid=["llmcourse.steps.translation.train_translator", "llmcourse.training.translation.train_translation"]
+# %% exercise="train_translator" forbid=["llmcourse.steps.translation.train_translator", "llmcourse.training.engine.train", "llmcourse.training.loop.fit"]
 def train_translator(sources, targets, seed):
     """Train a translator and return it as a function.
 

@@ -1,38 +1,48 @@
 """`llmcourse train` and `llmcourse evaluate`: networks trained and tried from the command line.
 
-A new task adds a command to `train` and its function to `EVALUATIONS`.
+The tasks and their options come from `llmcourse.tasks`; nothing here knows a single one.
 """
 
+import inspect
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-train = typer.Typer(help="Train a network in a folder; the same command goes on with a run that was stopped.")
-out = Console()
-errors = Console(stderr=True, highlight=False)
+from llmcourse.commands.console import errors, out
+from llmcourse.tasks import TASKS, load_task
+
+if TYPE_CHECKING:
+    from llmcourse.training.card import Report
+    from llmcourse.training.progress import Progress as Moment
+    from llmcourse.training.task import Task
+
+FolderOption = Annotated[Path, typer.Option("--out", help="The folder of the run: new, empty, or with the same run.")]
+LINE_SECONDS = 60.0  # between two lines within an epoch, where there is no terminal
+COLUMNS = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
 
 
-class Data(StrEnum):
-    """Name a set of digits."""
+class TaskCommands(typer.core.TyperGroup):
+    """List the tasks, and make the command of one when it is asked for: no other task is imported."""
 
-    small = "small"
-    full = "full"
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List the names of the tasks."""
+        return list(TASKS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Make the command that trains a task."""
+        return make_command(cmd_name) if cmd_name in TASKS else None
 
 
-class RecipeChoice(StrEnum):
-    """Name a recipe."""
-
-    fast = "fast"
-    best = "best"
+train = typer.Typer(cls=TaskCommands)
 
 
 @train.callback(no_args_is_help=True)
@@ -40,74 +50,47 @@ def tasks() -> None:
     """Train a network in a folder; the same command goes on with a run that was stopped."""
 
 
-@train.command()
-def cnn(
-    folder: Annotated[Path, typer.Option("--out", help="The folder of the run: new, empty, or with the same run.")],
-    data: Annotated[Data, typer.Option(help="4,000 digits from the installation, or all 60,000.")] = Data.small,
-    recipe: Annotated[RecipeChoice, typer.Option(help="Seconds, or minutes for accuracy.")] = RecipeChoice.fast,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other first weights and another order.")] = 0,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="More or fewer epochs than the recipe has.", show_default=False)
-    ] = None,
-) -> None:
-    """Train a convolutional network on digits and write model, scores, curves, confusion matrix and model card."""
-    from dataclasses import replace
+def make_command(name: str) -> Any:
+    """Make the command that trains a task, with the options that its `configure` takes."""
+    task = load_task(name)
 
-    from llmcourse.training.cnn import train_cnn
-    from llmcourse.training.recipes import cnn_config
-    from llmcourse.training.runs import SCORES
+    def command(folder: Path, **options: Any) -> None:
+        _train(task.configure(**options), folder)
 
-    config = cnn_config(data.value, recipe.value, seed)
-    if epochs:
-        config = replace(config, settings=replace(config.settings, epochs=epochs))
+    hints = get_type_hints(task.configure, include_extras=True)
+    found = [_option(each, hints[each.name]) for each in inspect.signature(task.configure).parameters.values()]
+    first = inspect.Parameter("folder", inspect.Parameter.KEYWORD_ONLY, annotation=FolderOption)
+    command.__signature__ = inspect.Signature([first, *found])  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in (first, *found)}
+    command.__doc__ = (inspect.getdoc(task) or "").partition("\n")[0]
+    app = typer.Typer(add_completion=False)
+    app.command(name)(command)
+    return typer.main.get_command(app)
+
+
+def _option(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
+    """Turn a parameter annotated as `Annotated[type, "help"]` into an option of the command."""
+    kind, text = get_args(hint)
+    name = parameter.name.strip("_").replace("_", "-")  # a word of Python, such as from, is written with _ at its end
+    names = [f"--{name}"]  # named, so that a switch has no opposite
+    option = typer.Option(*names, help=text, show_default=parameter.default is not None)
+    return parameter.replace(annotation=Annotated[kind, option])
+
+
+def _train(task: "Task", folder: Path) -> None:
+    from llmcourse.training import engine
+    from llmcourse.training.run import SCORES
+
     already = (folder / SCORES).exists()
-    with _stoppable("after the last whole epoch"), _training_bar(_DIGITS_COLUMNS, _digits_fields) as on_steps:
-        scores = train_cnn(config, folder, on_steps=on_steps, command=_command())
+    with _stoppable(), _watch() as watcher:
+        command = shlex.join(["llmcourse", *sys.argv[1:]])
+        scores = engine.train(task, folder, on_progress=watcher.move, tell=watcher.tell, command=command)
     if already:
         out.print(f"The run in {folder} is finished; there is nothing to do.", soft_wrap=True)
-    out.print(f"Test accuracy {scores['test_accuracy']:.2%} after {scores['cpu_seconds']:,} s of processor time.")
-    out.print(f"Model card: {folder / 'model_card.md'}", soft_wrap=True)
-
-
-@train.command()
-def translation(
-    folder: Annotated[Path, typer.Option("--out", help="The folder of the run: new, empty, or with the same run.")],
-    data: Annotated[
-        str, typer.Option(help="phrases, multi30k, tatoeba-cmn, or a file with two columns and a tab between them.")
-    ] = "phrases",
-    target: Annotated[
-        str | None, typer.Option(help="The language to translate into: zh, de or fr.", show_default=False)
-    ] = None,
-    minutes: Annotated[float | None, typer.Option(help="How long to train, by the clock.", show_default=False)] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="How often each pair is seen, in place of --minutes.", show_default=False)
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other first weights and another order.")] = 0,
-    vocab_size: Annotated[
-        int | None, typer.Option(help="More or fewer tokens than usual for the data.", show_default=False)
-    ] = None,
-    tokenized: Annotated[
-        bool, typer.Option("--tokenized", help="Multi30k in lower case and tokenised, as papers report it.")
-    ] = False,
-) -> None:
-    """Train a Transformer that translates and write model, scores, curves and model card."""
-    from llmcourse.training.runs import SCORES
-    from llmcourse.training.translation import train_translation, translation_config
-
-    changes = {} if vocab_size is None else {"vocab_size": vocab_size, "vocab_may_shrink": False}
-    settings = {"tokenized": tokenized, "minutes": minutes, "epochs": epochs, "seed": seed, **changes}
-    config = translation_config(data, target, **settings)  # type: ignore[arg-type]
-    already = (folder / SCORES).exists()
-    with (
-        _stoppable("from the last checkpoint, which is some minutes old at most"),
-        _training_bar(_TRANSLATION_COLUMNS, _translation_fields) as on_progress,
-    ):
-        scores = train_translation(config, folder, on_progress=on_progress, command=_command())
-    if already:
-        out.print(f"The run in {folder} is finished; there is nothing to do.", soft_wrap=True)
-    _print_scores(scores)
-    out.print(f"Model card: {folder / 'model' / 'model_card.md'}", soft_wrap=True)
-    out.print(f'Try it: llmcourse translate --model {folder} "..."', soft_wrap=True)
+    _print_report(task.report(scores))
+    out.print(f"{scores['cpu_seconds']:,} s of processor time. Model card: {folder / engine.CARD}", soft_wrap=True)
+    if words := task.try_it(folder):
+        out.print(f"Try it: {shlex.join(words)}", soft_wrap=True, markup=False, highlight=False)
 
 
 def evaluate(
@@ -115,114 +98,94 @@ def evaluate(
     model: Annotated[Path | None, typer.Option(help="The same folder, as an option.", show_default=False)] = None,
 ) -> None:
     """Try the model of a finished run on test data that it has never seen."""
-    from llmcourse.training.runs import RunError, read_config
+    from llmcourse.training import engine, run
 
     chosen = folder or model
     if chosen is None or (folder and model):
         raise typer.BadParameter("give the folder of one finished run: llmcourse evaluate DIR")
-    task = read_config(chosen).get("task", "nothing")
-    if task not in EVALUATIONS:
-        raise RunError(f"The task must be one of {', '.join(EVALUATIONS)}. Received: {task!r} in {chosen}.")
-    EVALUATIONS[task](chosen)
+    kind = load_task(run.read_task(chosen))
+    with _watch() as watcher:
+        scores = engine.evaluate(kind, chosen, watcher.tell)
+    report = kind.report(scores)
+    _print_report(report)
+    for name in report.pictures:
+        out.print(f"Picture: {chosen / name}.png", soft_wrap=True)
+    if not scores["data_checked"]:
+        errors.print("The folder does not say with which data its model was trained: test sentences may be among them.")
 
 
-def _evaluate_cnn(folder: Path) -> None:
-    from llmcourse.training.evaluation import evaluate_cnn
-    from llmcourse.training.report import CONFUSION, class_rows
-
-    scores = evaluate_cnn(folder)
-    table = Table(title=f"{scores['tested']:,} test digits")
-    for heading in ("class", "precision", "recall", "F1", "digits"):
-        table.add_column(heading, justify="right")
-    for row in class_rows(scores):
-        table.add_row(*row)
-    out.print(table)
-    out.print(f"Accuracy {scores['test_accuracy']:.2%}: {scores['wrong']:,} of {scores['tested']:,} wrong.")
-    out.print(f"Confusion matrix: {folder / CONFUSION}", soft_wrap=True)
-
-
-def _evaluate_translation(folder: Path) -> None:
-    from llmcourse.training.translation_scores import evaluate_translation
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors) as bar:
-        lines: dict[str, Any] = {}
-
-        def move(name: str, done: int, total: int) -> None:
-            if name not in lines:
-                lines[name] = bar.add_task(f"Translating: {name}", total=total)
-            bar.update(lines[name], completed=done, total=total)
-
-        scores = evaluate_translation(folder, move)
-    _print_scores(scores)
-
-
-def _print_scores(scores: Mapping[str, Any]) -> None:
-    from llmcourse.training.translation_report import score_rows
-
-    table = Table(title=f"Beam search with {scores['beam_size']} beams")
-    for heading in ("pairs", "sentences", "BLEU", "chrF", "exact match"):
-        table.add_column(heading, justify="left" if heading == "pairs" else "right")
-    for row in score_rows(scores):
-        table.add_row(*row)
-    out.print(table)
-    for measure, name in (("BLEU", "bleu_signature"), ("chrF", "chrf_signature")):
-        out.print(f"{measure}: {scores['test'][name]}", soft_wrap=True, highlight=False, style="dim")
-
-
-EVALUATIONS: Mapping[str, Callable[[Path], None]] = {"cnn": _evaluate_cnn, "translation": _evaluate_translation}
-
-_DIGITS_COLUMNS = (
-    TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.2%}"),
-    TextColumn("{task.fields[speed]:,.0f} images/s"),
-)
-_TRANSLATION_COLUMNS = (
-    TextColumn("loss {task.fields[loss]:.3f}  BLEU {task.fields[bleu]}"),
-    TextColumn("{task.fields[speed]:,.0f} tokens/s"),
-)
-
-
-def _digits_fields(moment: Any) -> tuple[float, dict[str, Any]]:
-    epoch = f"{moment.epoch}/{moment.epochs}"
-    fields = {"epoch": epoch, "loss": moment.loss, "accuracy": moment.accuracy, "speed": moment.images_per_second}
-    return moment.step / moment.steps, fields
-
-
-def _translation_fields(moment: Any) -> tuple[float, dict[str, Any]]:
-    epoch = f"{moment.epoch}/{moment.epochs}" if moment.epochs else f"{moment.epoch}"
-    bleu = "-" if moment.bleu is None else f"{moment.bleu:.1f}"
-    return moment.progress, {"epoch": epoch, "loss": moment.loss, "bleu": bleu, "speed": moment.tokens_per_second}
-
-
-def _command() -> str:
-    return shlex.join(["llmcourse", *sys.argv[1:]])
+def _print_report(report: "Report") -> None:
+    for content in report.tables:
+        table = Table(title=content.title)
+        for place, heading in enumerate(content.headings):
+            table.add_column(heading, justify="right" if place else "left")
+        for row in content.rows:
+            table.add_row(*row)
+        out.print(table)
+    out.print(report.summary, soft_wrap=True, markup=False)
 
 
 @contextmanager
-def _stoppable(where: str) -> Iterator[None]:
+def _stoppable() -> Iterator[None]:
     """Say how a run that the user stopped goes on."""
     try:
         yield
     except KeyboardInterrupt:
-        errors.print(f"Stopped. The same command goes on {where}.", soft_wrap=True)
+        errors.print("Stopped. The same command goes on from the last checkpoint, two minutes old at most.")
         raise typer.Exit(130) from None
 
 
 @contextmanager
-def _training_bar(
-    columns: Sequence[TextColumn], read: Callable[[Any], tuple[float, dict[str, Any]]]
-) -> Iterator[Callable[[Any], None]]:
-    """Show measurements, speed and time left while a run goes on; `read` takes a moment apart into share and fields."""
-    first = (TextColumn("epoch {task.fields[epoch]}"), BarColumn())
-    with Progress(*first, *columns, TimeRemainingColumn(), console=errors) as bar:
-        task = None
+def _watch() -> Iterator["_Bar | _Lines"]:
+    """Show how a run goes: as a bar in a terminal, as lines in a file."""
+    if not errors.is_terminal:
+        yield _Lines()
+        return
+    with Progress(*COLUMNS, console=errors) as bar:
+        yield _Bar(bar)
 
-        def move(moment: Any) -> None:
-            nonlocal task
-            share, fields = read(moment)
-            if task is None:
-                # A run that goes on starts where it is: the time left is not guessed from a jump.
-                task = bar.add_task("", total=1.0, completed=share, **fields)  # type: ignore[arg-type]
-            bar.update(task, completed=share, **fields)
 
-        yield move
+class _Bar:
+    """A bar for training, and one for each part that is scored."""
+
+    def __init__(self, bar: Progress):
+        self.bar = bar
+        self.tasks: dict[str, Any] = {}
+
+    def move(self, moment: "Moment") -> None:
+        self._update("Training", moment.share, 1.0, _words(moment))
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        self._update(f"Testing: {what}", done, total, f"{done:,} of {total:,}")
+
+    def _update(self, name: str, done: float, total: float, text: str) -> None:
+        if name not in self.tasks:
+            self.tasks[name] = self.bar.add_task(name, total=total, text=text)
+        self.bar.update(self.tasks[name], completed=done, text=text)
+
+
+class _Lines:
+    """A line for each epoch, and for each minute within a long one."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def move(self, moment: "Moment") -> None:
+        self._write(f"{moment.share:.0%}  {_words(moment)}", moment.epoch_ended)
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        self._write(f"Testing: {what}, {done:,} of {total:,}", done in (0, total))
+
+    def _write(self, text: str, now: bool) -> None:
+        if now or time.monotonic() - self.last > LINE_SECONDS:
+            errors.print(text, soft_wrap=True, markup=False)
+            self.last = time.monotonic()
+
+
+def _words(moment: "Moment") -> str:
+    """Say where a run is: "epoch 2/15  loss 0.2134  val_loss 0.3021  9,120 images/s  0:01:05 left"."""
+    epoch = f"epoch {moment.epoch}" + (f"/{moment.epochs}" if moment.epochs else "")
+    values = [f"{name} {value:.4g}" for name, value in {**moment.means, **moment.validation}.items()]
+    seconds = moment.seconds_left
+    left = [] if seconds is None else [f"{timedelta(seconds=round(seconds))} left"]
+    return "  ".join([epoch, *values, f"{moment.speed:,.0f} {moment.unit}/s", *left])

@@ -1,4 +1,4 @@
-"""Training runs that can be stopped at any moment and go on as if nothing had happened, for every task of the course.
+"""The engine: one loop for everything that is trained, in folders that a killed run goes on from. It knows no task.
 
 Importing this package imports neither Keras nor TensorFlow; a run does.
 """

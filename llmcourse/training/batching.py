@@ -6,6 +6,7 @@ into a batch as make about the same number of tokens: a step costs about the sam
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +15,7 @@ from llmcourse.data.tokenizer import END, PAD, START
 BUCKETS = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(NamedTuple):
     """Hold one batch for teacher forcing.
 
     Args:

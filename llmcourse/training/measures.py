@@ -1,62 +1,27 @@
 """How good the answers of a classifier are, in the standard measures."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """Hold what a classifier did on labelled samples.
-
-    Args:
-        loss: mean cross-entropy.
-        accuracy: share of right answers, from 0 to 1.
-        confusion: integers (C, C), rows are true classes and columns predicted ones.
-        precision: float (C,), share of right answers among those that name the class.
-        recall: float (C,), share of the class's samples that were found.
-        f1: float (C,), harmonic mean of the two; 0 where both are 0.
-        support: integers (C,), how many samples each class has.
-    """
-
-    loss: float
-    accuracy: float
-    confusion: np.ndarray
-    precision: np.ndarray
-    recall: np.ndarray
-    f1: np.ndarray
-    support: np.ndarray
-
-    def scores(self) -> dict[str, Any]:
-        """Collect the numbers that are worth keeping, as JSON can hold them."""
-        classes = {name: np.round(getattr(self, name), 6).tolist() for name in ("precision", "recall", "f1", "support")}
-        wrong = int(self.confusion.sum() - np.trace(self.confusion))
-        head = {
-            "test_accuracy": self.accuracy,
-            "test_loss": self.loss,
-            "wrong": wrong,
-            "tested": int(self.support.sum()),
-        }
-        return {**head, **classes, "confusion": self.confusion.tolist()}
-
-
-def measure(logits: np.ndarray, labels: np.ndarray) -> Measured:
-    """Compare the answers of a classifier with the truth.
+def classification_scores(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Compare the answers of a classifier on test samples with the truth.
 
     Args:
         logits: float (N, C), N at least 1; the largest one is the answer.
         labels: integers (N,), from 0 to C-1.
 
     Returns:
-        Loss, accuracy, and precision, recall and F1 of each class.
+        As JSON can hold it: "test_accuracy" and "test_loss" (mean cross-entropy), the numbers "wrong" and "tested",
+        lists with "precision", "recall", "f1" and "support" of each class (0 where nothing was found), and "confusion",
+        whose rows are true classes and whose columns are predicted ones.
 
     Raises:
         ValueError: the shapes do not fit together.
 
     Example:
-        >>> measured = measure(np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 3.0]]), np.array([0, 1, 1]))
-        >>> measured.recall.tolist()
+        >>> classification_scores(np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 3.0]]), np.array([0, 1, 1]))["recall"]
         [1.0, 0.5]
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
@@ -69,8 +34,11 @@ def measure(logits: np.ndarray, labels: np.ndarray) -> Measured:
     loss, accuracy = loss_and_accuracy(logits, labels)
     classes, predictions = np.arange(logits.shape[1]), logits.argmax(axis=1)  # (C,), (N,)
     each = precision_recall_fscore_support(labels, predictions, labels=classes, zero_division=0)
+    counts = {"wrong": int((predictions != labels).sum()), "tested": len(labels)}
     confusion = confusion_matrix(labels, predictions, labels=classes)
-    return Measured(loss, accuracy, confusion, *each)
+    names = ("precision", "recall", "f1", "support", "confusion")
+    lists = {name: np.round(array, 6).tolist() for name, array in zip(names, (*each, confusion), strict=True)}
+    return {"test_accuracy": accuracy, "test_loss": loss, **counts, **lists}
 
 
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from llmcourse.data.parallel import SentencePairs, Split
-from llmcourse.training import translation_scores
-from llmcourse.training.translation_scores import Measuring, bleu_tokenizer, score_texts
+from llmcourse.tasks.translation import scores as translation_scores
+from llmcourse.tasks.translation.scores import Measuring, bleu_tokenizer, score_texts
 
 
 def test_the_example_of_the_docstring_is_right():

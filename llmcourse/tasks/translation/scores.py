@@ -1,17 +1,15 @@
 """How good translations are: BLEU and chrF as sacrebleu computes them, with signatures that make them comparable."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llmcourse.data import load_pairs
 from llmcourse.data.parallel import SentencePairs, Split
 from llmcourse.data.tokenizer import PAD, Tokenizer
-from llmcourse.models.saved import ModelFolderError, load_translator
+from llmcourse.training.task import Tell
 
 if TYPE_CHECKING:
     from llmcourse.models.translator import Transformer
@@ -123,7 +121,7 @@ def score_splits(
     model: "Transformer",
     measuring: Measuring,
     pairs: SentencePairs,
-    on_progress: Callable[[str, int, int], None] | None = None,
+    tell: Tell,
 ) -> dict[str, Any]:
     """Translate the test pairs with beam search and compare them with their references.
 
@@ -131,7 +129,7 @@ def score_splits(
         model: a Transformer.
         measuring: tokenizer, longest translation, and how BLEU cuts words.
         pairs: the data; held-out combinations are measured where it has them.
-        on_progress: called as `on_progress(name of the split, done, total)`.
+        tell: called as tell(name of the split, done, total).
 
     Returns:
         For "test" and, where they exist, "combinations", what `score_texts` returns, and the beam size.
@@ -144,35 +142,7 @@ def score_splits(
     for name, split in splits.items():
         if split is None or not len(split):
             continue
-        tell = partial(on_progress, name) if on_progress else None
-        hypotheses = translator.translate(split.sources, beam_size=BEAM, on_progress=tell)
+        tell(name, 0, len(split))
+        hypotheses = translator.translate(split.sources, beam_size=BEAM, on_progress=partial(tell, name))
         scores[name] = score_texts(hypotheses, split.targets, measuring.tokenize)
     return scores
-
-
-def evaluate_translation(
-    folder: Path | None, on_progress: Callable[[str, int, int], None] | None = None
-) -> dict[str, Any]:
-    """Load a model folder, translate the test pairs of its data again, and score them.
-
-    Args:
-        folder: of a model or a run; None for the packaged model.
-        on_progress: as in `score_splits`.
-
-    Returns:
-        What `score_splits` returns.
-
-    Raises:
-        ModelFolderError: the folder cannot be used.
-        DataError: the data cannot be had.
-    """
-    model, tokenizer, card = load_translator(folder)
-    missing = {"data", "target", "tokenized", "limits"} - card.keys()
-    if missing:
-        raise ModelFolderError(
-            f"A card that names its data is required. Received: none with {', '.join(sorted(missing))}."
-        )
-    pairs = load_pairs(card["data"], card["target"], tokenized=card["tokenized"])
-    limit = card["limits"]["max_length"]
-    measuring = Measuring.of(pairs, tokenizer, tokenized=card["tokenized"], max_length=limit)
-    return score_splits(model, measuring, pairs, on_progress)

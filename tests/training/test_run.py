@@ -1,29 +1,28 @@
-import csv
+import doctest
 import errno
 import json
 
 import numpy as np
 import pytest
 
-from llmcourse.training.runs import (
-    Checkpoint,
+from llmcourse.training import run
+from llmcourse.training.run import (
     RunError,
     finish_run,
-    load_checkpoint,
+    hash_data,
     open_run,
     read_config,
     read_scores,
-    save_checkpoint,
+    read_task,
     writing,
 )
 
-CONFIG = {"task": "cnn", "seed": 3, "settings": {"epochs": 5, "filters": (2, 3)}}
-ROW = {"epoch": 1.0, "loss": 0.25}
+CONFIG = {"task": "line", "seed": 3, "settings": {"epochs": 5, "filters": (2, 3)}}
 
 
 def test_a_new_folder_is_made_and_claimed(tmp_path):
     assert not open_run(tmp_path / "deep" / "run", CONFIG)
-    assert read_config(tmp_path / "deep" / "run") == json.loads(json.dumps(CONFIG))
+    assert read_config(tmp_path / "deep" / "run") == json.loads(json.dumps({"format": 2, **CONFIG}))
 
 
 def test_the_same_configuration_may_come_again_and_learns_when_it_is_finished(tmp_path):
@@ -60,50 +59,6 @@ def test_a_file_in_place_of_the_folder_is_one_clear_error(tmp_path):
         open_run(tmp_path / "run", CONFIG)
 
 
-def test_a_checkpoint_comes_back_bit_by_bit(tmp_path):
-    arrays = {"model/000": np.array([[0.1, np.pi, -0.0]], np.float32), "optimizer/000": np.array(7, np.int64)}
-    save_checkpoint(tmp_path, Checkpoint(arrays, [ROW]))
-    loaded = load_checkpoint(tmp_path)
-    assert loaded.epoch == 1
-    assert loaded.history == [ROW]
-    assert loaded.arrays.keys() == arrays.keys()
-    for name, array in arrays.items():
-        assert loaded.arrays[name].dtype == array.dtype
-        assert loaded.arrays[name].tobytes() == array.tobytes()
-
-
-def test_the_history_is_a_table(tmp_path):
-    save_checkpoint(tmp_path, Checkpoint({}, [ROW, {"epoch": 2.0, "loss": 1 / 3}]))
-    with (tmp_path / "history.csv").open() as stream:
-        assert list(csv.reader(stream)) == [["epoch", "loss"], ["1", "0.25"], ["2", "0.333333"]]
-
-
-def test_before_the_first_epoch_there_is_no_checkpoint(tmp_path):
-    assert load_checkpoint(tmp_path) is None
-
-
-@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"\0" * 99])
-def test_a_damaged_checkpoint_is_one_clear_error(tmp_path, damage):
-    save_checkpoint(tmp_path, Checkpoint({"model/000": np.ones(5)}, [ROW]))
-    path = tmp_path / "checkpoint.npz"
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(RunError, match=r"Received: .*checkpoint\.npz.*Delete that file"):
-        load_checkpoint(tmp_path)
-
-
-def test_a_write_that_fails_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
-    save_checkpoint(tmp_path, Checkpoint({"model/000": np.ones(5)}, [ROW]))
-
-    def fail(self, target):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("pathlib.Path.replace", fail)
-    with pytest.raises(RunError, match="disk full"):
-        save_checkpoint(tmp_path, Checkpoint({"model/000": np.zeros(5)}, [ROW, ROW]))
-    assert (load_checkpoint(tmp_path).arrays["model/000"] == 1).all()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "history.csv"]
-
-
 def test_a_folder_without_a_run_and_a_damaged_configuration_are_one_clear_error_each(tmp_path):
     with pytest.raises(RunError, match=r"without config\.json"):
         read_config(tmp_path)
@@ -125,3 +80,57 @@ def test_a_folder_where_nothing_can_be_made_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"A folder that can be written to is required.*--out"):
         open_run(tmp_path / "file" / "run", CONFIG)
+
+
+def test_the_example_of_the_docstring_is_right():
+    assert doctest.testmod(run).failed == 0
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (["a", "b"], ["c"]),
+        (["a"], ["b", "c"]),
+        (["ab"], ["c"]),
+        (["a\0b"], ["c"]),
+        (np.arange(6),),
+        (np.arange(6).reshape(2, 3),),
+        (np.arange(6, dtype=np.int32),),
+        (np.arange(6)[::-1],),
+    ],
+)
+def test_a_hash_is_the_same_for_the_same_data_only(parts):
+    others = [
+        (["a", "b"], ["d"]),
+        (["a", "b", "c"],),
+        (np.arange(1, 7),),
+        (np.arange(6).reshape(3, 2),),
+        (np.arange(6.0),),
+    ]
+    assert hash_data(*parts) == hash_data(*parts)
+    assert hash_data(*parts) not in [hash_data(*other) for other in others]
+
+
+def test_all_the_data_that_differ_are_named_and_settings_come_first(tmp_path):
+    marks = {"training": "1", "validation": "2", "test": "3"}
+    open_run(tmp_path, CONFIG | {"data_sha256": marks})
+    assert not open_run(tmp_path, CONFIG | {"data_sha256": marks})
+    with pytest.raises(RunError, match=r"other data, which differ in test and in training\. Bring back"):
+        open_run(tmp_path, CONFIG | {"data_sha256": marks | {"training": "5", "test": "6"}})
+    with pytest.raises(RunError, match=r"Required: seed 5 \(the folder has 3\)\. Choose"):
+        open_run(tmp_path, CONFIG | {"seed": 5, "data_sha256": marks | {"test": "6"}})
+
+
+@pytest.mark.parametrize(("found", "word"), [({}, "an older"), ({"format": 1}, "an older"), ({"format": 3}, "a newer")])
+def test_a_folder_of_another_version_is_refused(tmp_path, found, word):
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG | found))
+    for use in (lambda: open_run(tmp_path, CONFIG), lambda: read_task(tmp_path)):
+        with pytest.raises(RunError, match=f"format 2.* is required. Received: .* which {word} version made"):
+            use()
+
+
+def test_the_task_of_a_run_and_of_a_model_folder_is_read(tmp_path):
+    open_run(tmp_path / "run", CONFIG)
+    assert read_task(tmp_path / "run") == "line"
+    (tmp_path / "config.json").write_text(json.dumps({"task": "curve", "format": 1, "card": {}}))
+    assert read_task(tmp_path) == "curve"

@@ -1,20 +1,18 @@
 """The folder of a training run: what was asked for, how far it came, and what came out.
 
-    config.json       what was asked for; another configuration is refused
-    checkpoint.npz    all numbers after the last whole epoch (or since then), so that a killed run goes on
+    config.json       what was asked for, and hashes of the data; another configuration and other data are refused
+    checkpoint.npz    all numbers at some step, so that a killed run goes on
     history.csv       one row for each epoch
     scores.json       written last: a folder that has it holds a finished run
 
 Nothing here knows what is being trained.
 """
 
-import csv
 import errno
-import io
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,48 +21,35 @@ import numpy as np
 from llmcourse.files import write_atomically
 
 CONFIG, CHECKPOINT, HISTORY, SCORES = "config.json", "checkpoint.npz", "history.csv", "scores.json"
-_HISTORY_KEY = "history"
+FORMAT = 2  # of the folder; the first one had no number
+DATA = "data_sha256"  # in config.json: a hash of each part of the data
 
 
 class RunError(RuntimeError):
     """A run that cannot begin, go on or be read; the message says what was required and what was there."""
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """Hold everything that the rest of a run depends on, after an epoch or within one.
-
-    Random numbers need no place here when each epoch draws its own from the seed and its number.
+def hash_data(*parts: np.ndarray | Sequence[str]) -> str:
+    """Hash data, so that a change of it is noticed.
 
     Args:
-        arrays: all changing numbers by name, such as weights, statistics and the optimiser's moments.
-        history: one row of measurements for each finished epoch.
-    """
-
-    arrays: Mapping[str, np.ndarray]
-    history: Sequence[Mapping[str, float]] = field(default_factory=tuple)
-
-    @property
-    def epoch(self) -> int:
-        """Count the finished epochs."""
-        return len(self.history)
-
-    def numbered(self, prefix: str) -> list[np.ndarray]:
-        """List the arrays that `numbered` gave names with this prefix, in their order."""
-        return [self.arrays[name] for name in sorted(self.arrays) if name.startswith(f"{prefix}/")]
-
-
-def numbered(prefix: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Give the arrays of a list names for a checkpoint.
-
-    Args:
-        prefix: what they are, such as "average".
-        arrays: at most 1,000, of any shapes.
+        parts: arrays of numbers, or sequences of texts.
 
     Returns:
-        The arrays by name, "average/000", "average/001" and so on.
+        Sixteen hexadecimal digits, which differ for other values, another order or another type.
+
+    Example:
+        >>> hash_data(["one", "two"]) == hash_data(["two", "one"])
+        False
     """
-    return {f"{prefix}/{index:03d}": array for index, array in enumerate(arrays)}
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            found.update(f"{part.dtype} {part.shape}".encode())
+            found.update(np.ascontiguousarray(part).data)
+        else:
+            found.update(json.dumps(list(part)).encode())
+    return found.hexdigest()[:16]
 
 
 def open_run(folder: Path, config: Mapping[str, Any]) -> bool:
@@ -72,15 +57,17 @@ def open_run(folder: Path, config: Mapping[str, Any]) -> bool:
 
     Args:
         folder: made where it is missing.
-        config: what decides the outcome, as JSON can hold it; tuples become lists.
+        config: what decides the outcome, as JSON can hold it; tuples become lists. Its entry `data_sha256`, if it has
+            one, holds a hash of each part of the data by name.
 
     Returns:
         Whether the run in it is finished.
 
     Raises:
-        RunError: the folder holds something else or a run of another configuration, or cannot be written.
+        RunError: the folder holds something else, a run of another configuration or with other data, or cannot be
+            written.
     """
-    wanted = json.loads(json.dumps(config))
+    wanted = json.loads(json.dumps({"format": FORMAT, **config}))
     if folder.exists() and not folder.is_dir():
         raise RunError(f"A folder is required. Received: the file {folder}.")
     if not (folder / CONFIG).exists():
@@ -94,13 +81,50 @@ def open_run(folder: Path, config: Mapping[str, Any]) -> bool:
             write_atomically(folder / CONFIG, json.dumps(wanted, indent=2) + "\n")
         return False
     present = read_config(folder)
+    require_format(folder, present)
+    marks, recorded = wanted.pop(DATA, {}), present.pop(DATA, {})
     differences = list(_differences(wanted, present))
     if differences:
         raise RunError(
             f"{folder} holds another run. Required: {'; '.join(differences)}. Choose another folder with --out, "
             "or give the same settings to go on with that run."
         )
+    require_same_data(folder, marks, recorded)
     return (folder / SCORES).exists()
+
+
+def require_format(folder: Path, config: Mapping[str, Any]) -> None:
+    """Make sure that this version of llmcourse wrote the folder of a run.
+
+    Raises:
+        RunError: another version did.
+    """
+    found = config.get("format", 0)
+    if found != FORMAT:
+        version = "an older" if isinstance(found, int) and found < FORMAT else "a newer"
+        raise RunError(
+            f"A run of this version of llmcourse (format {FORMAT}) is required. Received: {folder}, which {version} "
+            "version made. Train anew in another folder, or use the version that made it."
+        )
+
+
+def require_same_data(folder: Path, marks: Mapping[str, str], recorded: Mapping[str, str]) -> None:
+    """Make sure that the data are those that a run began with: else it would be tested with what it was trained with.
+
+    Args:
+        folder: of the run.
+        marks: a hash of each part of the data, as they are now.
+        recorded: the hashes in the folder.
+
+    Raises:
+        RunError: a part has changed.
+    """
+    changed = [name for name in sorted(marks.keys() | recorded.keys()) if marks.get(name) != recorded.get(name)]
+    if changed:
+        raise RunError(
+            f"The data that the run in {folder} began with are required. Received: other data, which differ in "
+            f"{' and in '.join(changed)}. Bring back the data as they were, or train anew in another folder."
+        )
 
 
 @contextmanager
@@ -136,6 +160,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     return _read_json(folder / CONFIG, "a folder that `llmcourse train` has made")
 
 
+def read_task(folder: Path) -> str:
+    """Read the name of the task of a run or of a model folder.
+
+    Raises:
+        RunError: there is neither, its file is damaged, or another version made it.
+    """
+    config = read_config(folder)
+    if "card" not in config:  # a model folder has one, and a format of its own
+        require_format(folder, config)
+    return str(config.get("task"))
+
+
 def read_scores(folder: Path) -> dict[str, Any]:
     """Read what came out of a finished run.
 
@@ -143,57 +179,6 @@ def read_scores(folder: Path) -> dict[str, Any]:
         RunError: there is no finished run, or its file is damaged.
     """
     return _read_json(folder / SCORES, "a finished run")
-
-
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint of a run and its history in one step each; whoever is killed here loses neither.
-
-    Args:
-        folder: of the run.
-        checkpoint: the new state.
-
-    Raises:
-        RunError: the folder cannot be written, or the disk is full.
-    """
-    stream = io.BytesIO()
-    history = np.array(json.dumps(list(checkpoint.history)))
-    np.savez(stream, **{_HISTORY_KEY: history}, **checkpoint.arrays)  # type: ignore[arg-type]
-    with writing(folder):
-        write_atomically(folder / CHECKPOINT, stream.getvalue())
-        _write_history(folder, checkpoint.history)
-
-
-def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """Read the last checkpoint of a run; pickled objects are refused, so no code in a file can run.
-
-    Returns:
-        The last state that was saved, or None before the first one.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    path = folder / CHECKPOINT
-    if not path.exists():
-        return None
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        return Checkpoint(arrays, json.loads(str(arrays.pop(_HISTORY_KEY))))
-    except Exception as error:  # zipfile, zlib, json and NumPy raise many unrelated types for a damaged file
-        raise RunError(
-            f"A whole checkpoint is required. Received: {path}, {type(error).__name__}. Delete that file to start anew."
-        ) from None
-
-
-def _write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """Write the measurements as a table that people and spreadsheets can read."""
-    if not history:
-        return
-    stream = io.StringIO()
-    table = csv.DictWriter(stream, fieldnames=list(history[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in history)
-    write_atomically(folder / HISTORY, stream.getvalue())
 
 
 def finish_run(folder: Path, scores: Mapping[str, Any]) -> None:

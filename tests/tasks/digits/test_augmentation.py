@@ -3,8 +3,8 @@ import doctest
 import numpy as np
 import pytest
 
-from llmcourse.training import augmentation
-from llmcourse.training.augmentation import Deformation, deform_images, shift_images
+from llmcourse.tasks.digits import augmentation
+from llmcourse.tasks.digits.augmentation import Deformation, deform_images, shift_images
 
 STILL = Deformation(rotation=0, stretch=0, slant=0, shift=0, wobble=0)
 HEIGHT, WIDTH = 11, 13

@@ -1,0 +1,1 @@
+"""Handwritten digits: a convolutional network that says which one a picture shows."""
