@@ -50,6 +50,8 @@ def test_every_check_of_a_solution_passed(root, entry):
         (output,) = cell.outputs
         assert float(output.data["text/plain"]) == lesson.exercises[name].points
         assert "all right" in output.data["text/html"]
+        assert "The notebook assigned to" not in output.data["text/html"]
+        assert "hides Python's function" not in output.data["text/html"]
 
 
 def _checks(cell):

@@ -24,7 +24,7 @@ _LIBRARIES = (
 )
 _WITH_PARTS = ("keras", "tensorflow")  # such as keras.ops and tensorflow.random, two steps down
 _SHORT = {"builtins": "", "numpy": "np", "tensorflow": "tf"}
-_OF_NOTEBOOKS = frozenset(("display", "exit", "get_ipython", "open", "quit"))  # IPython puts its own in their place
+_OF_NOTEBOOKS = frozenset(("display", "exit", "get_ipython", "input", "open", "quit"))  # a kernel puts its own in place
 _ABSENT = object()
 
 _originals: dict[str, tuple[ModuleType, dict[str, Any]]] = {}
@@ -42,7 +42,7 @@ def _remember(name: str, module: Any) -> None:
     if name in _originals or type(module) is not ModuleType:
         return
     public = {key: value for key, value in vars(module).items() if not key.startswith("_")}
-    kept = {key: value for key, value in public.items() if _stays(value)}
+    kept = {key: value for key, value in public.items() if _stays(value) and key not in _OF_NOTEBOOKS}
     _originals[name] = (module, kept)
     if name.split(".")[0] in _WITH_PARTS and name.count(".") < 2:
         for key, value in kept.items():
