@@ -178,16 +178,19 @@ def _quiet_tensorflow() -> Iterator[None]:
     """Keep TensorFlow from logging for as long as this process lives, and leave the environment as it was.
 
     What goes wrong in TensorFlow arrives as a Python exception. Its log lines beside that hold a false alarm in each
-    `fit` under deterministic operations ("NodeDef mentions attribute use_unbounded_threadpool"), so all are off.
+    `fit` under deterministic operations ("NodeDef mentions attribute use_unbounded_threadpool"), so all are off. JAX
+    sets the level 1 by itself; who wants to read the lines sets 0.
     """
     named = "TF_CPP_MIN_LOG_LEVEL"
     theirs = os.environ.get(named)
-    os.environ.setdefault(named, "3")
+    if theirs != "0":
+        os.environ[named] = "3"
     try:
         yield
     finally:
-        if theirs is None:
-            del os.environ[named]
+        os.environ.pop(named, None)
+        if theirs is not None:
+            os.environ[named] = theirs
 
 
 def describe_device() -> str:

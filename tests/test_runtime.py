@@ -53,7 +53,9 @@ def test_equal_seeds_give_equal_numbers_in_every_library(backend):
     assert f"with {backend}" in first
 
 
-def test_setup_makes_operations_deterministic_sets_the_precision_and_lets_blas_use_one_thread():
+@pytest.mark.parametrize("level", [{}, {"TF_CPP_MIN_LOG_LEVEL": "1"}], ids=["alone", "where JAX set the level"])
+def test_setup_makes_operations_deterministic_sets_the_precision_and_lets_blas_use_one_thread(monkeypatch, level):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)  # importing JAX in this process sets it
     code = """
 import os
 from llmcourse import setup
@@ -69,7 +71,7 @@ model = keras.Sequential([keras.Input((5,)), keras.layers.Dropout(0.1), keras.la
 model.compile("sgd", "mse")
 model.fit(np.ones((7, 5)), np.ones((7, 3)), verbose=0)  # where TensorFlow writes a false alarm
 """
-    out, err = run(code, OPENBLAS_NUM_THREADS="2")
+    out, err = run(code, OPENBLAS_NUM_THREADS="2", **level)
     assert out.splitlines()[1:] == ["mixed_bfloat16 False", "True {1}", "set()"]
     assert err == ""
 
