@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from llmcourse.commands import train as commands
@@ -156,7 +157,7 @@ def moment(share, epoch_ended=False):
 def test_within_a_long_epoch_there_is_one_line_in_a_minute(monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr(commands.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(commands, "errors", commands.Console(stderr=True, highlight=False))
+    monkeypatch.setattr(commands, "errors", Console(stderr=True, highlight=False))
     lines = commands._Lines()
     for second in range(0, 200, 7):
         now[0] = float(second)
@@ -172,7 +173,7 @@ def test_in_a_terminal_a_bar_shows_the_same_words():
     from rich.progress import Progress as Bars
 
     stream = io.StringIO()
-    console = commands.Console(file=stream, force_terminal=True, width=200, highlight=False)
+    console = Console(file=stream, force_terminal=True, width=200, highlight=False)
     with Bars(*commands.COLUMNS, console=console) as bars:
         bar = commands._Bar(bars)
         bar.move(moment(0.5))

@@ -199,8 +199,8 @@ def test_an_error_is_one_line_without_a_traceback(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--minutes", "-1"], "minutes must be above 0. Received: -1"),
-        (["--epochs", "0"], "epochs must be at least 1. Received: 0"),
+        (["--minutes", "-1"], "minutes must be above 0 and at most 43,200. Received: -1"),
+        (["--epochs", "0"], "epochs must be from 1 to 10,000. Received: 0"),
         (["--data", "nowhere.tsv"], "'nowhere.tsv', which does not exist"),
         (["--target", "tlh"], "Received: 'tlh'"),
     ],

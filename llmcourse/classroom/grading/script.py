@@ -10,6 +10,7 @@ from llmcourse.classroom.grading.notebook_file import CodeCell
 
 _CHECK = re.compile(r"check\(\s*[\"'](\w+)[\"']\s*\)\s*")
 _DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)|^(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
+_NO_PYTHON = re.compile(r"\s*%%(?!(?:time|capture|prun)\b)")  # such a cell is a file, a page, a script
 _MOST_SHOWN = 2**20
 
 
@@ -91,6 +92,12 @@ def count_exercises(lesson: Lesson, cells: Sequence[CodeCell]) -> int:
     return len({id for ids in answers for id in ids})
 
 
+def _defined_names(source: str) -> list[str]:
+    if _NO_PYTHON.match(source):
+        return []
+    return [first or second for first, second in _DEFINED.findall(source)]
+
+
 def _missing(lesson: Lesson, matched: list[Cell | None]) -> dict[int, list[Cell]]:
     """List the given cells that a submission lacks, by the number of the cell after which they belong; -1: first."""
     places = {cell.id: number for number, cell in reversed(list(enumerate(matched))) if cell}
@@ -127,7 +134,7 @@ def _answers(
     found: set[str] = set()
     for number, cell in enumerate(cells):
         if open_names and (matched[number] is None or answers[number]):
-            names = [first or second for first, second in _DEFINED.findall(cell.source)]
+            names = _defined_names(cell.source)
             own = dict.fromkeys(open_names[name] for name in names if name in open_names)
             answers[number] += tuple(own)
             remarks += [f"{id} was found by the names that its cell defines" for id in own if id not in found]

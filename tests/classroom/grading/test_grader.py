@@ -91,7 +91,7 @@ WRONG = {
     "lone surrogates": (
         DOUBLE + "raise ValueError('\\ud800 \\x1b[2J\\x1b[1;31m\\x1b[0m \\u202e')",
         "ok",
-        r"\ud800 \x1b[2J \u202e",
+        r"\ud800  \u202e",
     ),
     "a deep list": (DOUBLE + "y = []\n    for _ in range(99): y = [y]\n    return y", "ok", "at most 24 deep"),
     "another's words": (DOUBLE + "raise Exception('x' * 10**8)", "ok", "Exception: xxx"),
@@ -213,7 +213,8 @@ def test_the_worst_that_happened_is_the_status(classroom):
     assert classroom.grade(double=leave, shift=eat).status == "memory"
 
 
-def test_an_exercise_that_an_endless_callback_calls_is_stopped(classroom):
+def test_an_exercise_that_an_endless_callback_calls_is_stopped(classroom, monkeypatch):
+    monkeypatch.setattr("llmcourse.checking.student.MAX_CALLBACKS", 10**9)  # the time ends it, however fast the machine
     row = classroom.grade(slope="def slope(f, x):\n    while True: f(x)")
     assert classroom.points(row) == {"double": 3, "shift": 2, "slope": 0}
     assert row.status == "timeout"
@@ -298,6 +299,7 @@ HIDDEN = {
     "by assignment to several": "double, other = (lambda x: 2 * x), None",
     "by a loop": "for double in [lambda x: 2 * x]: pass",
     "in a file of its own": "%%writefile own.py\ndef double(x): return 2 * x",
+    "in a file that a shell writes": "%%bash\ncat > own.py << END\ndef double(x): return 2 * x\nEND",
     "as a name of the module": "globals()['double'] = lambda x: 2 * x",
 }
 

@@ -98,7 +98,8 @@ def test_long_texts_are_cut():
     assert readable("x" * 5000) == "x" * 1999 + "…"
     assert len(shown([a_row(message="y" * 5000)])) < 8000
     assert readable("two\nlines\tand 中文 é") == "two\nlines\\tand 中文 é"
-    assert readable("\x1b[1mbold\x1b[0m and \x1b[38;5;45mblue\x1b[m") == "bold and blue"
+    coloured = r"\x1b[1mbold\x1b[0m and \x1b[38;5;45mblue\x1b[m"
+    assert readable("\x1b[1mbold\x1b[0m and \x1b[38;5;45mblue\x1b[m") == coloured
 
 
 def test_line_breaks_make_no_rows():

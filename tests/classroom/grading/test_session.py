@@ -36,7 +36,7 @@ def test_slips_beside_right_answers_cost_nothing_and_are_named(folder, classroom
     classroom.write(classroom.notebook(before=SLIPS), "grace__toy.ipynb")
     classroom.write(classroom.notebook(before=SLIPS, double="def double(x): return sum([x, x])"), "mary__toy.ipynb")
     session, steps = run(folder, tmp_path)
-    ada, grace, mary = session.sheet.rows
+    ada, grace, mary = session.file.rows
     assert steps == [(1, 3), (2, 3), (3, 3)]
     assert (ada.score, ada.remarks) == (grace.score, ()) == (ada.max_score, ())
     assert [remark for remark in grace.remarks if "np.random.seed" in remark and "random.seed" in remark]
