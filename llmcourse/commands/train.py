@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llmcourse.training.task import Task
 
 FolderOption = Annotated[Path, typer.Option("--out", help="The folder of the run: new, empty, or with the same run.")]
+FORMER_NAMES = {"cnn": "digits"}
 LINE_SECONDS = 60.0  # between two lines within an epoch, where there is no terminal
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
 
@@ -38,8 +39,8 @@ class TaskCommands(typer.core.TyperGroup):
         return list(TASKS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Make the command that trains a task."""
-        return make_command(cmd_name) if cmd_name in TASKS else None
+        """Make the command that trains a task; an unknown name is an error that lists those there are."""
+        return make_command(FORMER_NAMES.get(cmd_name, cmd_name))
 
 
 train = typer.Typer(cls=TaskCommands)
