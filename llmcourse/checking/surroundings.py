@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from operator import is_
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -22,7 +23,7 @@ _LIBRARIES = (
     *("builtins", "copy", "functools", "itertools", "json", "math", "operator", "random", "statistics", "time"),
     *("numpy", "numpy.fft", "numpy.linalg", "numpy.random", "keras", "tensorflow"),
 )
-_WITH_PARTS = ("keras", "tensorflow")  # such as keras.ops and tensorflow.random, two steps down
+_WITH_PARTS = ("keras", "tensorflow")  # such as keras.ops and tensorflow.random
 _SHORT = {"builtins": "", "numpy": "np", "tensorflow": "tf"}
 _OF_NOTEBOOKS = frozenset(("display", "exit", "get_ipython", "input", "open", "quit"))  # a kernel puts its own in place
 _ABSENT = object()
@@ -44,7 +45,7 @@ def _remember(name: str, module: Any) -> None:
     public = {key: value for key, value in vars(module).items() if not key.startswith("_")}
     kept = {key: value for key, value in public.items() if _stays(value) and key not in _OF_NOTEBOOKS}
     _originals[name] = (module, kept)
-    if name.split(".")[0] in _WITH_PARTS and name.count(".") < 2:
+    if name.split(".")[0] in _WITH_PARTS and name.count(".") < 1:
         for key, value in kept.items():
             _remember(f"{name}.{key}", value)
 
@@ -63,6 +64,8 @@ def put_originals() -> list[tuple[ModuleType, str, Any]]:
     found = []
     for library, (module, originals) in _originals.items():
         now = vars(module)
+        if all(map(is_, map(now.get, originals), originals.values())):  # the usual case, in a fraction of the time
+            continue
         for name, value in originals.items():
             if now.get(name, _ABSENT) is not value:
                 found.append((module, name, now.get(name, _ABSENT)))
