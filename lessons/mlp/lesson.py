@@ -1,33 +1,29 @@
 # %% [markdown]
 # # A neural network from scratch
 #
-# In the next two and a half hours you build a neural network that reads handwritten digits. You write every part of it
-# yourself, in plain NumPy: the neurons, the loss, the gradients, the training. At the end you write the same network
-# again, in three lines of Keras, and you will know exactly what those three lines do.
+# In this lesson you build a neural network that looks at handwritten digits and answers with ten probabilities. You write
+# every part of it yourself, in plain NumPy: the neurons, the bend between them, the loss that says how wrong an answer
+# is. At the end the whole network answers, and answers nonsense, because nobody has told it yet what its weights should
+# be. How it learns them is the subject of the next lesson, `backprop`, which begins where this one ends.
 #
 # **What you will be able to do**
 #
 # - say what a layer of neurons computes, with the shape of every array;
-# - explain why a network needs a bend such as ReLU, and why classes are learned with softmax and cross-entropy;
-# - derive backpropagation, write it for any number of layers, and *prove* to yourself that it is right;
-# - train a network, choose its learning rate from a plot, and see when it only learns by heart;
-# - build the same network in Keras and carry the weights over.
+# - explain why a network needs a bend such as ReLU, and carry a derivative back through it;
+# - explain why classes are learned with softmax and cross-entropy, and compute both safely;
+# - run a network of any depth forward, and tell from its first loss whether it is put together rightly.
 #
 # **What you need:** Python, NumPy arrays (shapes, slices, `@` for the matrix product), and the derivative of a function
 # of one variable with the chain rule. Nothing else: no earlier knowledge of machine learning, and no graphics card.
 #
 # | part | | minutes | exercise |
 # | --- | --- | ---: | --- |
-# | 1 | The digits | 5 | |
-# | 2 | A neuron, and a layer of neurons | 15 | 1 `dense_forward` |
-# | 3 | A bend in the line: ReLU | 10 | 2 `relu`, `relu_backward` |
-# | 4 | One number for "how wrong": the loss | 10 | 3 `mse` |
-# | 5 | Classes: softmax and cross-entropy | 25 | 4 `softmax_cross_entropy` |
-# | 6 | Is this gradient right? | 15 | 5 `gradient_check` |
-# | 7 | Backpropagation | 30 | 6 `mlp_backward` |
-# | 8 | Downhill: gradient descent with momentum | 15 | 7 `sgd_step` |
-# | 9 | Training on real digits | 15 | 8 `train_mlp` |
-# | 10 | The same network in Keras | 10 | 9 `build_mlp` |
+# | 1 | The digits | 10 | |
+# | 2 | A neuron, and a layer of neurons | 25 | 1 `dense_forward` |
+# | 3 | A bend in the line: ReLU | 30 | 2 `relu`, `relu_backward` |
+# | 4 | One number for "how wrong": the loss | 20 | 3 `mse` |
+# | 5 | Classes: softmax and cross-entropy | 45 | 4 `softmax_cross_entropy` |
+# | 6 | The whole network, forward | 30 | 5 `mlp_forward` |
 #
 # **How it works.** Replace `raise NotImplementedError` by your code, run the cell, then run the `check` cell below it.
 # It says what is right and what is not, and gives one hint more each time you ask. `check.reset("relu")` prints the
@@ -43,9 +39,8 @@
 # %% tags=["nbval-ignore-output"]
 import numpy as np
 
-from llmcourse import lesson, plots, setup
+from llmcourse import lesson, plots, setup, steps
 from llmcourse.data import load_mnist
-from llmcourse import steps
 
 setup(seed=0)
 check = lesson("mlp")
@@ -54,9 +49,9 @@ check = lesson("mlp")
 # ## 1. The digits
 #
 # MNIST is a collection of digits that employees of the US Census Bureau and high-school students wrote by hand around
-# 1990. Each image has 28 × 28 pixels. A pixel is a number from 0 (paper) to 255 (ink). We work with 5,000 of them:
-#       4,000 to learn from and 1,000 to test with. The network never sees the test digits while it learns; only then
-#       can they tell us what it has really learned.
+# 1990. Each image has 28 × 28 pixels. A pixel is a number from 0 (paper) to 255 (ink). We work with 5,000 of them: 4,000
+# to learn from and 1,000 to test with. A network never sees the test digits while it learns; only then can they tell us
+# what it has really learned.
 
 # %% tags=["explore"]
 digits = load_mnist("small")
@@ -77,6 +72,14 @@ print("x_train:", x_train.shape, x_train.dtype, "from", x_train.min(), "to", x_t
 # %% [markdown]
 # > **Think first.** How would you write a program, without learning, that tells a 1 from a 7? Try to say the rule in
 # > one sentence. Then look for a digit above that breaks your rule.
+#
+# <details>
+# <summary>Answer</summary>
+#
+# Perhaps: "a 7 has a horizontal stroke at the top". Then look at a 1 with a serif, or at a 7 whose stroke slopes. Every
+# rule of this kind has exceptions, and the exceptions have exceptions.
+#
+# </details>
 #
 # The idea of this lesson: we do not write the rule. We write a formula with many adjustable numbers, the
 # **parameters**, and a procedure that adjusts them until the formula gives the right answers.
@@ -135,8 +138,8 @@ plots.neuron()
 # %% [markdown]
 # ### Exercise 1: a layer of neurons
 #
-# Write `dense_forward`. ("Dense" because every neuron is connected to every input. "Forward" because in part 7 we also
-# go backward.) One line is enough.
+# Write `dense_forward`. ("Dense" because every neuron is connected to every input. "Forward" because in the next
+# lesson we also go backward.) One line is enough.
 
 
 # %% exercise="dense_forward" forbid=["llmcourse.steps.mlp.dense_forward"]
@@ -359,7 +362,7 @@ plots.decision_regions(
 # An affine map, a bend, an affine map: this is already a **multilayer perceptron** (MLP), a neural network with one
 # hidden layer. With enough hidden units it can come as close as you like to any continuous function on a bounded region
 # (Goodfellow et al., section 6.4.1, tell the story of this theorem). The catch is to find the weights. Nobody can
-# choose 100,000 of them by hand. From here on, the lesson is about finding them.
+# choose 100,000 of them by hand. What follows prepares for finding them.
 #
 # **Common mistakes**
 #
@@ -437,8 +440,8 @@ print("the prediction went to", prediction.round(2), "- the target is", target)
 plots.learning_curves({"loss": losses}, xlabel="step", title="Each step against the gradient makes the loss smaller")
 
 # %% [markdown]
-# This is the whole idea of training. What is missing: the prediction is not free to move, only the *weights* are. Parts
-# 6 and 7 carry the gradient back to them.
+# This is the whole idea of training. What is missing: the prediction is not free to move, only the *weights* are. The
+# next lesson carries the gradient back to them.
 #
 # **Common mistakes**
 #
@@ -614,673 +617,32 @@ print(f"wrong and very sure: loss {loss:.0f}, gradient {grad}")
 # - One maximum for the whole array. A row whose logits are all far below it becomes a row of zeros, and its logarithm
 #   is `-inf`.
 # - `np.log(p + 1e-9)` as a remedy. It hides the `nan`, but the loss of a wrong and sure answer is cut off at about 21.
-# - Forgetting $1/N$ in the gradient. The network still learns, just with a learning rate that
-#   depends on the batch. That is why we now build a tool that finds such mistakes.
+# - Forgetting $1/N$ in the gradient. A network still learns then, just with steps that depend on how many samples it is
+#   shown at a time. The next lesson begins with a tool that finds such mistakes.
 
 # %% [markdown]
-# ## 6. Is this gradient right?
+# ## 6. The whole network, forward
 #
-# A wrong gradient rarely crashes. Often the loss still falls, only more slowly, and you look for the fault for days.
-# There is a simple and merciless test: **move one number a little, and see what the loss really does.**
-#
-# For a function $f$ of one number, with a small step $\varepsilon$ (epsilon):
-#
-# $$
-# \text{one-sided: } f'(p) \approx \frac{f(p + \varepsilon) - f(p)}{\varepsilon}
-# \qquad\qquad
-# \text{central: } f'(p) \approx \frac{f(p + \varepsilon) - f(p - \varepsilon)}{2\,\varepsilon}
-# $$
-#
-# Try it with $f(p) = p^3$ at $p = 2$, where $f'(p) = 3p^2 = 12$. With $\varepsilon = 0.1$ the one-sided difference
-# gives $(9.261 - 8) / 0.1 = 12.61$, the central one $(9.261 - 6.859) / 0.2 = 12.01$. The error of the one-sided
-# difference shrinks like $\varepsilon$, that of the central one like $\varepsilon^2$. We use the central one. But do
-# not make $\varepsilon$ too small: then two almost equal numbers are subtracted, and the 16 digits of a float64 run
-# out.
-
-# %% tags=["explore"]
-one_sided, central = [], []
-for k in range(1, 13):
-    epsilon = 1 / 10**k
-    here, up, down = (p * p * p for p in (1.3, 1.3 + epsilon, 1.3 - epsilon))
-    one_sided.append(abs((up - here) / epsilon - 3 * 1.3 * 1.3))
-    central.append(abs((up - down) / (2 * epsilon) - 3 * 1.3 * 1.3))
-plots.learning_curves(
-    {"one-sided": one_sided, "central": central},
-    xlabel="k",
-    ylabel="error",
-    logy=True,
-    title="Error with epsilon = 1/10^k: too small drowns in rounding",
-)
-
-# %% [markdown]
-# ### Many parameters
-#
-# Our networks keep their parameters in a dict of arrays, such as `{"W1": ..., "b1": ...}`, and their gradients in a
-# dict with the same names and shapes. We go through **every entry of every array**, move this one entry up and down by
-# $\varepsilon$, leave all others as they are, and compare the central difference $a$ with the entry $b$ of the
-# gradient. As a measure we take the **relative error**,
-#
-# $$\text{error} = \frac{|a - b|}{\max\bigl(10^{-8},\; |a| + |b|\bigr)},$$
-#
-# because a difference of 0.001 is nothing next to 500 and everything next to 0.002. It is 0 if both agree, at most 1,
-# and it is 1 if just one of them is 0, or if their signs differ. The $10^{-8}$ keeps the formula from dividing 0 by 0.
-# The result of the whole test is the **largest** of these errors: one wrong entry is enough to make a gradient wrong.
-#
-# As a rule of thumb, in float64: below $10^{-6}$ the gradient is right; above $10^{-2}$ it is wrong; in between, look
-# closer.
-#
-# ### Exercise 5: the gradient check
-#
-# `loss_fn` is a function: it takes a dict like `params` and returns the loss. Three tools that help:
-# `for name, value in params.items()` goes through a dict; `for index in np.ndindex(value.shape)` goes through all index
-# tuples of an array, and `value[index]` is one entry; `{**params, name: other}` is a new dict like `params`, but with
-# `other` under this name.
-
-
-# %% exercise="gradient_check" forbid=["llmcourse.steps.mlp.gradient_check", "scipy.optimize.check_grad", "scipy.optimize.approx_fprime"]
-def gradient_check(loss_fn, params, grads, epsilon=1e-5):
-    """Compare gradients with central differences, entry by entry.
-
-    Args:
-        loss_fn: function that maps a dict like params to the loss, a number.
-        params: dict of float arrays; it is the same before and after.
-        grads: dict with the same names and shapes, the gradients to check.
-        epsilon: how far each entry is moved, up and down.
-
-    Returns:
-        The largest relative error of all entries, one number.
-    """
-    ### BEGIN SOLUTION
-    largest = 0.0
-    for name, value in params.items():
-        for index in np.ndindex(value.shape):
-            step = np.zeros_like(value)
-            step[index] = epsilon
-            up = loss_fn({**params, name: value + step})
-            down = loss_fn({**params, name: value - step})
-            numeric = (up - down) / (2 * epsilon)
-            given = grads[name][index]
-            error = abs(numeric - given) / max(1e-8, abs(numeric) + abs(given))
-            largest = max(largest, error)
-    return largest
-    ### END SOLUTION
-
-
-# %% check="gradient_check"
-check("gradient_check")
-
-# %% [markdown]
-# ### A look at what it did: catch the missing 1/N
-
-# %% tags=["explore"]
-rng = np.random.default_rng(1)
-params = {"logits": rng.normal(size=(5, 3))}
-labels = np.array([0, 2, 1, 1, 0])
-
-
-def loss_of(params):
-    """Give only the loss, as the gradient check wants it."""
-    return steps.softmax_cross_entropy(params["logits"], labels)[0]
-
-
-_, right = steps.softmax_cross_entropy(params["logits"], labels)
-for name, grad in {"right": right, "without 1/N": 5 * right, "without one-hot": right + np.eye(3)[labels] / 5}.items():
-    error = steps.gradient_check(loss_of, params, {"logits": grad})
-    print(f"{name:16s} largest relative error above 0.01: {error > 0.01}")
-
-# %% [markdown]
-# > **Think first.** This test needs nothing but the loss. Why do we not train with it, and forget about derivatives?
-#
-# <details>
-# <summary>Answer</summary>
-#
-# It is far too slow. It computes the loss twice for **each** parameter. The network of part 9 has 101,770 parameters,
-# so that would be 203,540 runs through the network for a single gradient. Backpropagation gets the same gradient for
-# about the price of three such runs. The check is for small networks, before you trust the fast way.
-#
-# </details>
-#
-# **Common mistakes**
-#
-# - Moving an entry in place and not putting it back exactly. `+= epsilon` and then `-= epsilon` need not give the old
-#   number, because of rounding.
-# - Moving a whole array at once: that measures the sum of its gradients.
-# - Checking with weights or inputs for which some $z$ is almost 0. The step may then cross the bend of a ReLU, and the
-#   difference is neither the one slope nor the other. Draw other numbers and check again.
-# - Checking only with layers of equal width. A transposed matrix can then go unnoticed, at least by its shape.
-
-# %% [markdown]
-# ## 7. Backpropagation
-#
-# Now the heart of the lesson. We number the layers $l = 1, 2, \dots, L$ and write the number as a lower index; in the
-# code it is the digit in the name, so $W_1$ is `params["W1"]`. With $a_0 = X$, the samples, each layer computes
+# All the parts are there; now we put them together. We number the layers $l = 1, 2, \dots, L$ and write the number as a
+# lower index; in the code it is the digit in a name, so $W_1$ is `params["W1"]`. With $a_0 = X$, the samples, each layer
+# computes
 #
 # $$
 # z_l = a_{l-1}\, W_l + b_l \qquad\qquad a_l = g(z_l) \;\text{ for } l < L, \text{ with } g = \operatorname{relu}
 # $$
 #
-# and the last one stops after the affine map: $z_L$ are the logits. Here is the network with $L = 2$, and, in the lower
-# half, what we are going to derive.
-
-# %% tags=["explore"]
-plots.mlp_graph()
-
-# %% [markdown]
-# ### First with single numbers
+# and the last one stops after the affine map: $z_L$ are the logits. A network that reads digits, with one hidden layer of
+# 128 units, has $L = 2$ and the shapes
 #
-# One sample, one unit in each layer, squared error. Everything is a single number: the input $a_0 = 2$, the parameters
-# $w_1 = 3$, $b_1 = -1$, $w_2 = 0.5$, $b_2 = 1$, and the target $t = 3$. Forward:
-#
-# $$
-# \begin{aligned}
-# z_1 &= a_0 w_1 + b_1 = 2 \cdot 3 - 1 = 5 & a_1 &= \operatorname{relu}(z_1) = 5 \\
-# z_2 &= a_1 w_2 + b_2 = 5 \cdot 0.5 + 1 = 3.5 & J &= (z_2 - t)^2 = 0.5^2 = 0.25
-# \end{aligned}
-# $$
-#
-# Backward, starting from the end:
-#
-# $$
-# \begin{aligned}
-# \frac{\partial J}{\partial z_2} &= 2\,(z_2 - t) = 1 &
-# \frac{\partial J}{\partial w_2} &= \frac{\partial J}{\partial z_2} \cdot a_1 = 1 \cdot 5 = 5 \\[4pt]
-# \frac{\partial J}{\partial z_1} &= \frac{\partial J}{\partial z_2} \cdot w_2 \cdot \operatorname{relu}'(z_1)
-# = 1 \cdot 0.5 \cdot 1 = 0.5 &
-# \frac{\partial J}{\partial w_1} &= \frac{\partial J}{\partial z_1} \cdot a_0 = 0.5 \cdot 2 = 1
-# \end{aligned}
-# $$
-#
-# Is it true? Move $w_1$ from 3 to 3.01. Then $z_1 = 5.02$, $z_2 = 3.51$ and $J = 0.2601$: the loss grew by 0.0101, and
-# we predicted $1 \cdot 0.01$.
-#
-# See how the work is shared. To get to $w_1$ we used $\partial J/\partial z_2$, which we already had, and only added
-# the factors between $z_2$ and $z_1$. This is the whole trick of backpropagation: **a recursion from the last layer to
-# the first**. The quantity that is handed from layer to layer has a name, **delta**:
-#
-# $$\delta_l = \frac{\partial J}{\partial z_l}, \quad\text{an array with the shape of } z_l .$$
-
-# %% [markdown]
-# ### Through one affine map
-#
-# Now with arrays. Let $Z = A\,W + b$ with shapes $(N, U) = (N, D)\,(D, U) + (U,)$, and suppose that we know
-# $\delta = \partial J/\partial Z$, shape $(N, U)$. We want the derivatives by $W$, $b$ and $A$. Entry by entry,
-# $Z[n, u] = \sum_d A[n, d]\, W[d, u] + b[u]$. In each case ask: **which entries of $Z$ does this number touch, and with
-# which factor?** Then add up over all of them; that is all the chain rule says.
-#
-# - $W[d, u]$ touches $Z[n, u]$ for every sample $n$, with the factor $A[n, d]$:
-#   $\;\dfrac{\partial J}{\partial W[d, u]} = \sum_n A[n, d]\; \delta[n, u]$, which is $A^\top \delta$.
-# - $b[u]$ touches $Z[n, u]$ for every sample $n$, with the factor 1:
-#   $\;\dfrac{\partial J}{\partial b[u]} = \sum_n \delta[n, u]$, the sum of $\delta$ over the samples.
-# - $A[n, d]$ touches $Z[n, u]$ for every unit $u$, with the factor $W[d, u]$:
-#   $\;\dfrac{\partial J}{\partial A[n, d]} = \sum_u \delta[n, u]\; W[d, u]$, which is $\delta\, W^\top$.
-#
-# $$
-# \underbrace{\frac{\partial J}{\partial W}}_{(D,\,U)} = \underbrace{A^\top}_{(D,\,N)} \underbrace{\delta}_{(N,\,U)}
-# \qquad
-# \underbrace{\frac{\partial J}{\partial b}}_{(U,)} = \sum_{n} \delta[n, :]
-# \qquad
-# \underbrace{\frac{\partial J}{\partial A}}_{(N,\,D)} = \underbrace{\delta}_{(N,\,U)}\; \underbrace{W^\top}_{(U,\,D)}
-# $$
-#
-# You need not remember where the transposes go: each gradient has the shape of its array, and there is only one
-# way to get it from the two factors.
-
-# %% [markdown]
-# ### The recursion of the deltas
-#
-# Through a ReLU we already know the way: multiply by $\operatorname{relu}'(z)$ (exercise 2). Put both together, and
-# number the layers with care:
-#
-# $$
-# \boxed{\;
-# \begin{aligned}
-# \delta_L &= \frac{\partial J}{\partial z_L} & &\text{from the loss, exercise 4}\\[4pt]
-# \delta_l &= \bigl(\delta_{l+1}\, W_{l+1}^\top\bigr) \odot g'(z_l) & &\text{for } l = L-1, \dots, 2, 1\\[4pt]
-# \frac{\partial J}{\partial W_l} &= a_{l-1}^\top\, \delta_l, \qquad
-# \frac{\partial J}{\partial b_l} = \sum_n \delta_l[n, :] & &\text{for } l = L, \dots, 1
-# \end{aligned}
-# \;}
-# $$
-#
-# Look at the indices, one by one. The way from $z_l$ to $z_{l+1}$ leads first through the activation $g$ **of layer
-# $l$**, and then through the weights **of layer $l + 1$**. So $\delta_l$ contains $W_{l+1}$ and $g'(z_l)$. The gradient
-# of $W_l$ contains what **went into** layer $l$, which is $a_{l-1}$. Many popular texts get one of these indices wrong,
-# or stop after the last layer and leave out the recursion, which is the very point. You can always test a formula by
-# its shapes. For a batch of 64 digits and the layers 784 → 128 → 10:
-#
-# | array | shape |
-# | --- | --- |
-# | $\delta_2$ | (64, 10) |
-# | $\delta_2\, W_2^\top$ | (64, 10) (10, 128) → (64, 128) |
-# | $g'(z_1)$, and so also $\delta_1$ | (64, 128) |
-# | $a_0^\top \delta_1$, the gradient of $W_1$ | (784, 64) (64, 128) → (784, 128) |
-#
-# With $W_1$ in place of $W_2$ the product would not even exist. And where is the mean over the samples, the factor
-# $1/N$? Already inside $\delta_L$, from the loss. It travels along. **Do not divide by $N$ again.**
-
-# %% [markdown]
-# ### Given: the way forward
-#
-# The way back needs $z_l$ and $a_{l-1}$ from the way forward. So `mlp_forward` keeps them in a second dict, the
-# **cache**. Read it closely; you will need the names. (`steps.init_mlp`, also given, draws random parameters for given
-# layer sizes.)
-
-
-# %%
-def mlp_forward(params, x):
-    """Run the network: params {"W1": (D, U), "b1": (U,), ...} and x (N, D) -> logits (N, C), cache."""
-    layers = len(params) // 2  # each layer has a W and a b
-    activation = x
-    cache = {"a0": x}
-    for layer in range(1, layers + 1):
-        z = steps.dense_forward(activation, params[f"W{layer}"], params[f"b{layer}"])
-        cache[f"z{layer}"] = z
-        if layer < layers:  # the last layer has no ReLU: its z are the logits
-            activation = steps.relu(z)
-            cache[f"a{layer}"] = activation
-    return z, cache
-
-
-# %% tags=["explore"]
-params = steps.init_mlp((5, 4, 3), seed=0)  # D = 5 features, U = 4 hidden units, C = 3 classes
-logits, cache = mlp_forward(params, np.ones((2, 5)))  # N = 2 samples
-print("params:", {name: value.shape for name, value in params.items()})
-print("cache: ", {name: value.shape for name, value in cache.items()})
-
-# %% [markdown]
-# ### Exercise 6: backpropagation
-#
-# Write the three lines of the box as a loop over the layers, from the last to the first. It should work for two layers
-# and for any other number. You may use your own `relu_backward`, or the tested `steps.relu_backward`.
-
-
-# %% exercise="mlp_backward" forbid=["llmcourse.steps.mlp.mlp_backward"]
-def mlp_backward(params, cache, grad_logits):
-    """Compute the gradient of every parameter by the recursion of the deltas.
-
-    Args:
-        params: dict {"W1": (D, U), "b1": (U,), ..., "WL": (U, C), "bL": (C,)} of float arrays, L layers in all.
-        cache: dict from mlp_forward: "a0" (N, D) is x; "z1" and "a1" (N, U) are before and after the first ReLU; and so
-            on, up to "zL" (N, C). None of these arrays may change.
-        grad_logits: float array (N, C), the derivative of the loss by the logits (the mean over N is already in it).
-
-    Returns:
-        Dict with the same names and shapes as params, the derivative of the loss by each parameter.
-    """
-    ### BEGIN SOLUTION
-    layers = len(params) // 2
-    grads = {}
-    delta = grad_logits  # delta_L, (N, C)
-    for layer in range(layers, 0, -1):
-        grads[f"W{layer}"] = cache[f"a{layer - 1}"].T @ delta
-        grads[f"b{layer}"] = delta.sum(axis=0)
-        if layer > 1:  # one layer back: the shape of z_(layer-1)
-            delta = steps.relu_backward(delta @ params[f"W{layer}"].T, cache[f"z{layer - 1}"])
-    return grads
-    ### END SOLUTION
-
-
-# %% check="mlp_backward"
-check("mlp_backward")
-
-# %% [markdown]
-# ### A look at what it did: your two tools against each other
-#
-# A network with three layers, all of different widths, checked entry by entry.
-
-# %% tags=["explore"]
-rng = np.random.default_rng(3)
-x, labels = rng.normal(size=(6, 5)), np.array([0, 1, 2, 2, 1, 0])
-params = steps.init_mlp((5, 7, 4, 3), seed=3)
-
-
-def network_loss(params):
-    """Run the network forward and give the loss."""
-    logits, _ = steps.mlp_forward(params, x)
-    return steps.softmax_cross_entropy(logits, labels)[0]
-
-
-logits, cache = steps.mlp_forward(params, x)
-_, grad_logits = steps.softmax_cross_entropy(logits, labels)
-grads = steps.mlp_backward(params, cache, grad_logits)
-print("backpropagation is right:", steps.gradient_check(network_loss, params, grads) < 1e-6)
-without_relu = {name: np.abs(value) if name.startswith("z") else value for name, value in cache.items()}
-wrong = steps.mlp_backward(params, without_relu, grad_logits)  # every z looks positive: the ReLU's derivative is lost
-print("still right without relu'(z):", steps.gradient_check(network_loss, params, wrong) < 1e-6)
-
-# %% [markdown]
-# **Common mistakes**
-#
-# - Multiplying $\delta_L$ by a ReLU derivative. There is no ReLU after the last layer.
-# - Using $z_{l-1}$ in the gradient of $W_l$ where $a_{l-1}$ belongs: what went into the layer came *after* the ReLU.
-# - Moving delta on to the next layer *before* the gradients of this layer are computed from it.
-# - The mean over samples for the bias. It is a sum; the mean is already in $\delta_L$.
-# - Forgetting the biases altogether. The network still learns a little, so only a gradient check will tell you.
-
-# %% [markdown]
-# ## 8. Downhill: gradient descent with momentum
-#
-# Imagine the loss as a landscape over the parameters. We stand somewhere on a slope, in thick fog. The gradient tells
-# us which way is up, at this very place. So we take a small step the other way, look again, and repeat: **gradient
-# descent**. With a parameter $p$, its gradient $g$ and the **learning rate** $\text{lr}$:
-#
-# $$p \leftarrow p - \text{lr} \cdot g$$
-#
-# How large is a good step? Take $f(p) = p^2$ with $g = 2p$, and start at $p = 1$:
-#
-# | learning rate | $p$ after 0, 1, 2, 3, ... steps | |
+# | array | shape | |
 # | --- | --- | --- |
-# | 0.01 | 1, 0.98, 0.96, 0.94, ... | creeps |
-# | 0.3 | 1, 0.4, 0.16, 0.064, ... | arrives soon |
-# | 1 | 1, −1, 1, −1, ... | jumps over the minimum for ever |
-# | 1.1 | 1, −1.2, 1.44, −1.73, ... | flies away: it **diverges** |
+# | $a_0 = X$ | (N, 784) | the samples |
+# | $W_1$, $b_1$ | (784, 128), (128,) | |
+# | $z_1$, $a_1 = \operatorname{relu}(z_1)$ | (N, 128) | the hidden units |
+# | $W_2$, $b_2$ | (128, 10), (10,) | |
+# | $z_2$ | (N, 10) | the logits |
 #
-# In a long narrow valley one learning rate cannot please both directions: what is right along the valley is too large
-# across it. **Momentum** helps. Like a heavy ball, the parameters keep a share $m$ of their speed $v$, the
-# **velocity**:
-#
-# $$v \leftarrow m \cdot v + g \qquad\qquad p \leftarrow p - \text{lr} \cdot v$$
-#
-# Across the valley the gradient changes its sign with every step, and the velocities cancel. Along the valley it always
-# points the same way, and they add up. For a constant gradient, $v$ grows towards $g / (1 - m)$; with the usual
-# $m = 0.9$ that is a step ten times as long. At the start $v = 0$, and with $m = 0$ we are back at plain gradient
-# descent. Two numbers to follow along, with $\text{lr} = 0.1$, $m = 0.9$, $p = 1$, $v = 0$ and the gradient 2 in two
-# steps: first $v = 2$, $p = 0.8$; then $v = 0.9 \cdot 2 + 2 = 3.8$, $p = 0.42$. Note that $p$ moves by the **new**
-# velocity.
-
-# %% [markdown]
-# ### Exercise 7: one step of gradient descent with momentum
-#
-# Return **new** dicts with new arrays, and leave the given ones as they are.
-
-
-# %% exercise="sgd_step" forbid=["llmcourse.steps.mlp.sgd_step"]
-def sgd_step(params, grads, velocity, learning_rate, momentum):
-    """Take one step of gradient descent with momentum.
-
-    Args:
-        params: dict of float arrays, with any names.
-        grads: dict with the same names and shapes, the gradients.
-        velocity: dict with the same names and shapes, the velocities so far.
-        learning_rate: number, how far to go.
-        momentum: number from 0 to less than 1, the share of the old velocity that is kept.
-
-    Returns:
-        A pair of new dicts: the new params and the new velocity. The given dicts and their arrays stay as they are.
-    """
-    ### BEGIN SOLUTION
-    new_velocity = {name: momentum * velocity[name] + grads[name] for name in params}
-    new_params = {name: value - learning_rate * new_velocity[name] for name, value in params.items()}
-    return new_params, new_velocity
-    ### END SOLUTION
-
-
-# %% check="sgd_step"
-check("sgd_step")
-
-# %% [markdown]
-# ### A look at what it did: a narrow valley
-
-
-# %% tags=["explore"]
-def valley(points):
-    """Give the height of the valley at each point: (N, 2) -> (N,). It is 20 times as steep across as along."""
-    return 0.5 * (points[:, 0] ** 2 + 20 * points[:, 1] ** 2)
-
-
-def descend(learning_rate, momentum, steps=40):
-    """Walk down from (-9, 1.5) and return all places visited: (steps + 1, 2)."""
-    params = {"p": np.array([-9.0, 1.5])}
-    velocity = {"p": np.zeros(2)}
-    path = [params["p"]]
-    for _ in range(steps):
-        grads = {"p": params["p"] * np.array([1.0, 20.0])}
-        params, velocity = steps.sgd_step(params, grads, velocity, learning_rate, momentum)
-        path.append(params["p"])
-    return np.array(path)
-
-
-plots.descent_path(
-    valley,
-    {
-        "plain, lr 0.02": descend(0.02, 0.0),
-        "plain, lr 0.095": descend(0.095, 0.0),
-        "momentum 0.8, lr 0.02": descend(0.02, 0.8),
-    },
-    minimum=(0.0, 0.0),
-    title="Plain steps creep or zigzag; momentum adds up along the valley",
-)
-
-# %% [markdown]
-# ### The learning rate on real digits
-#
-# Now you have all the parts. Forty steps of plain gradient descent on 500 digits, three times, with only the learning
-# rate changed:
-
-
-# %% tags=["explore"]
-def forty_losses(learning_rate):
-    """Train a small network for 40 steps on the first 500 digits and return the loss before each step."""
-    params = steps.init_mlp((784, 32, 10), seed=0)
-    velocity = {name: np.zeros_like(value) for name, value in params.items()}
-    losses = []
-    for _ in range(40):
-        logits, cache = steps.mlp_forward(params, x_train[:500])
-        loss, grad_logits = steps.softmax_cross_entropy(logits, y_train[:500])
-        losses.append(loss)
-        grads = steps.mlp_backward(params, cache, grad_logits)
-        params, velocity = steps.sgd_step(params, grads, velocity, learning_rate, momentum=0.0)
-    return losses
-
-
-plots.learning_rates(
-    {
-        "too small: 0.01": forty_losses(0.01),
-        "right: 0.3": forty_losses(0.3),
-        "too large: 1.2": forty_losses(1.2),
-    },
-    xlabel="step",
-)
-
-# %% [markdown]
-# Learn to recognise these three shapes. A curve that falls slowly and steadily asks for a larger learning rate. A curve
-# that jumps up and down asks for a smaller one; here the first large steps even threw the network to a place from which
-# it hardly finds its way back. In practice people try powers of ten (or of three), and take the largest rate that still
-# trains calmly.
-#
-# **Common mistakes**
-#
-# - `params[name] -= ...` works in place. It changes the arrays of everybody who holds them.
-# - Moving by the old velocity, or setting the velocity back to zero before each step; then there is no momentum.
-# - A plus sign. The loss then climbs.
-
-# %% [markdown]
-# ## 9. Training on real digits
-#
-# Three more decisions, and then you train.
-#
-# **Where to start.** All weights zero would be fatal.
-#
-# > **Think first.** Why? Look at the recursion of the deltas with $W_2 = 0$ and $W_1 = 0$.
-#
-# <details>
-# <summary>Answer</summary>
-#
-# With $W_2 = 0$ the delta of the hidden layer is $\delta_1 = (\delta_2 W_2^\top) \odot \dots = 0$, so $W_1$ does not
-# move. With $W_1 = 0$ and $b_1 = 0$ all hidden units are 0, so the gradient of $W_2$, which is $a_1^\top \delta_2$, is
-# 0 too. Only the last bias learns. More generally: units that start equal get equal gradients and stay equal for ever.
-# Random weights break this symmetry.
-#
-# </details>
-#
-# How large should the random weights be? If they are too small, the signal dies out from layer to layer; if too large,
-# it explodes. With $D$ inputs, a neuron adds up $D$ random terms, so the variance of its answer is $D$ times that of
-# one term; and ReLU throws away half of it. The variance $2/D$ for the weights makes up for both (He et al., 2015).
-# `steps.init_mlp((784, 128, 10), seed)`, which is given, does this, and sets the biases to 0.
-#
-# **How many samples for each step.** The gradient over all 4,000 digits is exact and expensive. The gradient over 64
-# digits drawn at random is a good estimate, 60 times cheaper. So we shuffle the samples, cut them into
-# **mini-batches**, and take one step for each. Once through all samples is one **epoch**; before each epoch we shuffle
-# anew.
-#
-# **How long.** For this network and 4,000 digits, about 20 epochs.
-#
-# The whole procedure:
-#
-# 1. Draw the parameters; set all velocities to zero.
-# 2. For each epoch: draw a random order of the samples (`rng.permutation(N)`). For each 64 of them in this order:
-#    1. forward: logits and cache,
-#    2. loss: the gradient with respect to the logits,
-#    3. backward: the gradients of all parameters,
-#    4. one step: new params, new velocity.
-# 3. Return the params.
-#
-# ### Exercise 8: train a network
-#
-# Use your own functions, or the tested ones (`steps.mlp_forward`, `steps.softmax_cross_entropy`, `steps.mlp_backward`,
-# `steps.sgd_step`). 128 hidden units, 20 epochs, batches of 64, learning rate 0.1 and momentum 0.9 are a good start. Take
-# all random numbers from `rng = np.random.default_rng(seed)` and `steps.init_mlp(..., seed)`, so that the same seed gives
-# the same network again.
-#
-# The check trains your network on the 4,000 digits, each slightly moved and dimmed, and with the ten classes renamed
-# (so that nothing is gained by knowing MNIST by heart). Then it asks about 1,000 digits that the network has never
-# seen. It wants 92 % of them. Training takes a few seconds.
-
-
-# %% exercise="train_mlp" forbid=["llmcourse.steps.mlp.train_mlp", "sklearn.neural_network.MLPClassifier"]
-def train_mlp(x, labels, seed):
-    """Train a network with mini-batch gradient descent on the softmax cross-entropy.
-
-    Args:
-        x: float array (N, D) with entries from 0 to 1; D is 784 for the digits.
-        labels: integer array (N,), the right classes, from 0 to C-1; the largest label that occurs is C-1.
-        seed: integer; equal seeds give equal results.
-
-    Returns:
-        Dict {"W1": ..., "b1": ..., "W2": ..., "b2": ...} of the trained parameters, float arrays, so that
-        mlp_forward(params, x) gives logits (N, C).
-    """
-    ### BEGIN SOLUTION
-    classes = int(labels.max()) + 1
-    params = steps.init_mlp((x.shape[1], 128, classes), seed)
-    velocity = {name: np.zeros_like(value) for name, value in params.items()}
-    rng = np.random.default_rng(seed)
-    for _ in range(20):  # epochs
-        order = rng.permutation(len(x))
-        for start in range(0, len(x), 64):
-            batch = order[start : start + 64]
-            logits, cache = steps.mlp_forward(params, x[batch])
-            _, grad_logits = steps.softmax_cross_entropy(logits, labels[batch])
-            grads = steps.mlp_backward(params, cache, grad_logits)
-            params, velocity = steps.sgd_step(params, grads, velocity, learning_rate=0.1, momentum=0.9)
-    return params
-    ### END SOLUTION
-
-
-# %% check="train_mlp"
-check("train_mlp")
-
-# %% [markdown]
-# ### A look at what it did
-#
-# The tested version can call a function after each epoch, so we can watch the loss on the digits it learns from and on
-# those it has never seen.
-
-
-# %% tags=["explore"]
-def record_losses(sets):
-    """Make empty lists, and a function for train_mlp that notes the loss on each set of digits after each epoch."""
-    losses = {name: [] for name in sets}
-
-    def note(epoch, params):
-        for name, (x, labels) in sets.items():
-            logits, _ = steps.mlp_forward(params, x)
-            losses[name].append(steps.softmax_cross_entropy(logits, labels)[0])
-
-    return losses, note
-
-
-losses, note = record_losses({"training digits": (x_train, y_train), "test digits": (x_test, y_test)})
-trained = steps.train_mlp(x_train, y_train, seed=0, on_epoch=note)
-predicted = steps.predict(trained, x_test)
-accuracy = (predicted == y_test).mean()
-print(f"test accuracy >= 0.92: {accuracy >= 0.92}")
-plots.learning_curves(losses, title="The loss while the network learns")
-
-# %% [markdown]
-# From four of five to about nineteen of twenty. Where does it still go wrong? Each row below is a true digit, each
-# column an answer.
-
-# %% tags=["explore"]
-confusions = np.zeros((10, 10), dtype=int)
-np.add.at(confusions, (y_test, predicted), 1)
-plots.confusion_matrix(confusions)
-
-# %% tags=["explore"]
-wrong = np.flatnonzero(predicted != y_test)[:20]
-plots.digits(digits.x_test[wrong], y_test[wrong], predicted[wrong], title="Would you have known them all?")
-
-# %% [markdown]
-# And what has it learned? Each hidden unit has 784 weights, one for each pixel, so we can look at them as images: what
-# does this unit look for?
-
-# %% tags=["explore"]
-moved = np.abs(trained["W1"] - steps.init_mlp((784, 128, 10), seed=0)["W1"]).sum(axis=0)  # (128,)
-most = np.argsort(moved)[::-1][:24]
-plots.weight_images(trained["W1"][:, most], columns=8, title="The 24 hidden units whose weights have moved most")
-
-# %% [markdown]
-# Compare them with the ten means of part 2. These units do not look for whole digits, but for strokes in some places
-# and against strokes in others, and the second layer puts such hints together. Towards the rim there is only the noise
-# of the beginning: those pixels are always 0, so their gradient $a_0^\top \delta_1$ is 0 and their weights never move.
-#
-# ### Learning by heart
-#
-# What happens with only 100 digits? The same network has about a thousand parameters for each of them.
-
-# %% tags=["explore"]
-x_few, y_few = x_train[:100], y_train[:100]
-losses, note = record_losses({"100 training digits": (x_few, y_few), "1,000 test digits": (x_test, y_test)})
-memoriser = steps.train_mlp(x_few, y_few, seed=0, epochs=40, on_epoch=note)
-print("all 100 training digits right:", (steps.predict(memoriser, x_few) == y_few).all())
-print("test accuracy below 0.8:", (steps.predict(memoriser, x_test) == y_test).mean() < 0.8)
-plots.learning_curves(losses, mark_lowest=True, title="Overfitting: the test loss turns upward")
-
-# %% [markdown]
-# The training loss goes to zero, and after a few epochs the test loss *rises*: the network becomes ever more certain,
-# also of its mistakes. It has learned the hundred digits by heart. This is **overfitting**, and no look at the training
-# loss will ever show it. Only data that was held out does.
-#
-# What helps: more data, above all. Stopping at the dot, where the held-out loss is lowest (*early stopping*). A smaller
-# network, or a penalty on large weights (*weight decay*). One caution: once you have chosen anything by looking at some
-# held-out data, you have used it up. In serious work one therefore keeps *two* held-out sets: a **validation** set for
-# choosing, and a **test** set that is touched once, at the very end.
-#
-# **Common mistakes**
-#
-# - Shuffling `x` and `labels` separately: every image gets somebody else's label. Draw *one* order and use it for both.
-# - Not shuffling at all. If the data comes sorted by class, the network forgets the first class while it learns the
-#   last.
-# - `rng.shuffle(x)` changes the caller's data.
-# - Setting the velocity to zero in each step instead of once.
-
-# %% [markdown]
-# ## 10. The same network in Keras
-#
-# You have written a neural network without a library for neural networks. From now on you may use one with a good
-# conscience. In Keras a network is a list of layers:
-#
-# - `keras.Input((D,))` says how many features a sample has. The number of samples stays open.
-# - `keras.layers.Dense(U, activation="relu")` is your `dense_forward` followed by your `relu`. Its weights have the
-#   shapes you know: `(D, U)`, which Keras calls *kernel*, and `(U,)`, the *bias*.
-# - `keras.layers.Dense(C)` without an activation gives logits.
-# - `keras.Sequential([...])` puts them one after the other.
-#
-# The derivatives, your `mlp_backward`, are made automatically by the same recursion. The output stays **without a
-# softmax**: the loss takes the logits, for the reason you met in part 5. (In Keras that is
-# `SparseCategoricalCrossentropy(from_logits=True)`; *sparse* because the labels are integers and not one-hot rows.)
-#
-# > **Think first.** How many parameters does the network 784 → 128 → 10 have?
+# > **Think first.** How many parameters is that?
 #
 # <details>
 # <summary>Answer</summary>
@@ -1290,105 +652,135 @@ plots.learning_curves(losses, mark_lowest=True, title="Overfitting: the test los
 #
 # </details>
 #
-# ### Exercise 9: build the network
+# Learning will need every $z_l$ and every $a_l$ again, on the way back. So the function returns two things: the logits,
+# and a dict with all of them, the **cache**. For two layers it has the names `"a0"`, `"z1"`, `"a1"` and `"z2"`: `"a0"` is
+# the input, and there is no `"a2"`, since nothing comes after the last affine map.
+
+# %% [markdown]
+# ### Exercise 5: the way forward
 #
-# 784 inputs, one hidden layer of `hidden_units` units with ReLU, 10 logits. Import keras inside the function or above
-# it, as you like.
+# `params` is a dict of arrays, such as `{"W1": ..., "b1": ..., "W2": ..., "b2": ...}`. Each layer brings two of them, so
+# there are `len(params) // 2` layers. `f"W{layer}"` is the name `"W1"` if `layer` is 1. Use your own functions, or the
+# tested `steps.dense_forward` and `steps.relu`.
 
 
-# %% exercise="build_mlp" forbid=["llmcourse.steps.mlp.build_mlp"]
-def build_mlp(hidden_units):
-    """Build the network 784 -> hidden_units -> 10 in Keras.
+# %% exercise="mlp_forward" forbid=["llmcourse.steps.mlp.mlp_forward"]
+def mlp_forward(params, x):
+    """Run the network, and keep what the way back will need.
 
     Args:
-        hidden_units: integer, number of units in the hidden layer, which has a ReLU.
+        params: dict {"W1": (D, U), "b1": (U,), ..., "WL": (U, C), "bL": (C,)} of float arrays, L layers in all.
+        x: float array (N, D), one sample in each row.
 
     Returns:
-        A keras.Model that maps (N, 784) to logits (N, 10), without a softmax.
+        A pair: the logits, a float array (N, C); and the cache, a dict: "a0" is x; "z1" and "a1" (N, U) are before and
+        after the first ReLU; and so on, up to "zL" (N, C), the logits again.
     """
     ### BEGIN SOLUTION
-    import keras
-
-    return keras.Sequential(
-        [
-            keras.Input((784,)),
-            keras.layers.Dense(hidden_units, activation="relu"),
-            keras.layers.Dense(10),
-        ]
-    )
+    layers = len(params) // 2
+    activation = x
+    cache = {"a0": x}
+    for layer in range(1, layers + 1):
+        z = steps.dense_forward(activation, params[f"W{layer}"], params[f"b{layer}"])
+        cache[f"z{layer}"] = z
+        if layer < layers:  # the last layer has no ReLU: its z are the logits
+            activation = steps.relu(z)
+            cache[f"a{layer}"] = activation
+    return z, cache
     ### END SOLUTION
 
 
-# %% check="build_mlp"
-check("build_mlp")
+# %% check="mlp_forward"
+check("mlp_forward")
 
 # %% [markdown]
-# ### A look at what it did
+# ### A look at what it did: a network that knows nothing
 #
-# First we carry over the weights of the NumPy network that we trained in part 9. If both networks are the same
-# function, they must give the same logits. (Keras computes in float32, with about seven digits, so a difference of
-# 0.001 or less is rounding.)
+# Where do the weights come from? For now from chance. If they are too small, the signal dies out from layer to layer; if
+# too large, it explodes. With $D$ inputs a neuron adds up $D$ random terms, so the variance of its answer is $D$ times
+# that of one term; and ReLU throws away half of it. Weights with mean 0 and variance $2/D$ make up for both (He et al.,
+# 2015). `steps.init_mlp`, which is given, draws them, and sets the biases to 0.
+#
+# > **Predict, then run.** What share of the digits will such a network know, and what will its loss be? Then change the
+# > factor 1.0 below to 10 and to 0.1: which of the two numbers moves, and why?
+#
+# <details>
+# <summary>Answer</summary>
+#
+# With ten classes and no knowledge, about one in ten. The loss: about $\log 10 \approx 2.30$ if the probabilities were
+# all alike. They are not quite, so it is a little more: whoever is sure without a reason pays. With weights ten times as
+# large the network is very sure of its nonsense, and the loss is huge. With weights ten times as small all logits are
+# nearly 0 and the loss is 2.30 almost exactly; the share of right answers stays a matter of luck.
+#
+# </details>
 
 # %% tags=["explore"]
-import keras
-
-model = steps.build_mlp(128)
-model.set_weights([trained["W1"], trained["b1"], trained["W2"], trained["b2"]])
-logits, _ = steps.mlp_forward(trained, x_test)
-print("parameters:", f"{model.count_params():,}")
-print("same logits as NumPy:", np.allclose(model.predict(x_test, verbose=0), logits, atol=1e-3))
+factor = 1.0
+params = {name: factor * value for name, value in steps.init_mlp((784, 128, 10), seed=0).items()}
+logits, cache = steps.mlp_forward(params, x_train)
+loss, _ = steps.softmax_cross_entropy(logits, y_train)
+accuracy = (logits.argmax(axis=1) == y_train).mean()
+print("shapes:", {name: value.shape for name, value in cache.items()})
+print(f"loss {loss:.2f}, and log(10) is {np.log(10):.2f}; share of digits that it knows: {accuracy:.2f}")
+some = steps.mlp_forward(params, x_test[:1])[0]
+plots.softmax_bars(some[0])
 
 # %% [markdown]
-# Then we train a fresh one, with the same loss, the same optimizer and batches of the same size. `compile` and `fit`
-# are your `train_mlp`. (Keras draws its first weights a little differently, after Glorot & Bengio, 2010.)
+# This is the first check of every network, before any training: **the first loss must be near $\log C$.** If it is far
+# above, the weights are too large, or the labels do not belong to the samples, or a softmax was taken twice. If it is far
+# below, the network has seen the answers.
+#
+# ### The signal on its way through ten layers
+#
+# Ten layers of 100 units each, fed with random numbers: how large are the activations in each layer? The curves show the
+# root of the mean square of $a_l$, for weights of variance $2/D$, and for weights that are 0.7 and 1.5 times as large.
+#
+# > **Predict, then run.** By which factor does the signal shrink or grow in each layer?
 
 # %% tags=["explore"]
-model = steps.build_mlp(128)
-model.compile(
-    optimizer=keras.optimizers.SGD(learning_rate=0.1, momentum=0.9),
-    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    metrics=["accuracy"],
-)
-model.fit(x_train, y_train, batch_size=64, epochs=10, verbose=0)
-_, accuracy = model.evaluate(x_test, y_test, verbose=0)
-print(f"test accuracy >= 0.92: {accuracy >= 0.92}")
+noise = np.random.default_rng(5).normal(size=(200, 100))
+sizes = {}
+for scale in (0.7, 1.0, 1.5):
+    weights = {name: scale * value for name, value in steps.init_mlp((100,) * 11 + (10,), seed=1).items()}
+    _, kept = steps.mlp_forward(weights, noise)
+    sizes[f"{scale} times"] = [float(np.sqrt((kept[f"a{layer}"] ** 2).mean())) for layer in range(1, 11)]
+plots.learning_curves(sizes, xlabel="layer", ylabel="size of a", logy=True, title="Too small fades, too large explodes")
 
 # %% [markdown]
+# <details>
+# <summary>Answer</summary>
+#
+# By the factor itself: 0.7 in each layer leaves $0.7^{10} \approx 0.03$ of the signal after ten layers, and 1.5 makes it
+# $1.5^{10} \approx 58$ times as large. Gradients come back through the same weights, so they fade or explode in the same
+# way.
+#
+# </details>
+#
 # **Common mistakes**
 #
-# - A softmax in the last layer *and* `from_logits=True`: softmax twice. It trains, but badly; Keras warns in some cases only.
-# - Without `keras.Input` the model does not know its number of inputs yet, and has no weights before the first call.
+# - A ReLU after the last layer. Then no logit can be negative, and no class can be ruled out.
+# - `z` in the next layer in place of `a`: the bend is computed and never used.
+# - Writing into an array that stands in the cache: the way back will then use other numbers than the way forward did.
 
 # %% [markdown]
 # ## What to take with you
 #
 # - A layer of neurons is one matrix product: $(N, D)\,(D, U) + (U,) \to (N, U)$. Without a bend between them, many
 #   layers are one.
+# - A loss is one number, and its gradient says for each entry which way is better, and by how much.
 # - For classes: logits, softmax, cross-entropy. The gradient is $(P - Y)/N$. Subtract the row's maximum first.
-# - Backpropagation is a recursion from the last layer to the first:
-#   $\delta_l = (\delta_{l+1} W_{l+1}^\top) \odot g'(z_l)$. The gradients are $a_{l-1}^\top \delta_l$ and the sum of
-#   $\delta_l$ over the samples.
-# - Every gradient has the shape of its array. Test it against central differences before you trust it.
-# - Training: shuffle, forward, loss, backward, step, again. $v \leftarrow m v + g$, then
-#   $p \leftarrow p - \text{lr} \cdot v$.
-# - The training loss cannot show overfitting. Held-out data can.
+# - The first loss of a network that knows nothing is about $\log C$.
 #
-# `check.progress()` shows your points. In the next lesson the network learns to look at images as images: so far, you
-# could shuffle the 784 pixels of all digits in the same way, and it would not notice.
+# `check.progress()` shows your points. In the next lesson, `backprop`, the network learns: the gradient goes back from the
+# loss to every single weight.
 #
 # ### Further reading
 #
-# - D. E. Rumelhart, G. E. Hinton and R. J. Williams (1986): Learning representations by back-propagating errors.
-#   *Nature* 323, 533–536. The four pages that made backpropagation widely known. Momentum is in them, too.
-# - Y. LeCun, L. Bottou, Y. Bengio and P. Haffner (1998): Gradient-based learning applied to document recognition.
-#   *Proceedings of the IEEE* 86(11), 2278–2324. Where MNIST comes from.
-# - Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller (1998): Efficient BackProp. In: *Neural Networks: Tricks of the
-#   Trade*, Springer, 9–50. Practical advice on inputs, weights and learning rates that still holds.
-# - X. Glorot and Y. Bengio (2010): Understanding the difficulty of training deep feedforward neural networks.
-#   *AISTATS*, PMLR 9, 249–256. Why signals fade, and how to choose the first weights.
-# - K. He, X. Zhang, S. Ren and J. Sun (2015): Delving deep into rectifiers: surpassing human-level performance on
-#   ImageNet classification. *ICCV*, 1026–1034. The variance $2/D$ for ReLU, in section 2.2.
-# - B. T. Polyak (1964): Some methods of speeding up the convergence of iteration methods. *USSR Computational
-#   Mathematics and Mathematical Physics* 4(5), 1–17. Momentum, under the name of the heavy ball.
 # - I. Goodfellow, Y. Bengio and A. Courville (2016): *Deep Learning*, MIT Press, chapter 6. This lesson in the language
 #   of a textbook; free to read at deeplearningbook.org.
+# - Y. LeCun, L. Bottou, Y. Bengio and P. Haffner (1998): Gradient-based learning applied to document recognition.
+#   *Proceedings of the IEEE* 86(11), 2278–2324. Where MNIST comes from.
+# - X. Glorot, A. Bordes and Y. Bengio (2011): Deep sparse rectifier neural networks. *AISTATS*, PMLR 15, 315–323. Why
+#   ReLU took over.
+# - K. He, X. Zhang, S. Ren and J. Sun (2015): Delving deep into rectifiers: surpassing human-level performance on
+#   ImageNet classification. *ICCV*, 1026–1034. The variance $2/D$ for ReLU, in section 2.2.

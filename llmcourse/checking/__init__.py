@@ -13,6 +13,7 @@ from llmcourse.checking.expectations import (
     expect_shape,
     expect_unchanged,
 )
+from llmcourse.checking.gradients import expect_gradients, expect_learning
 from llmcourse.checking.report import Result
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "expect",
     "expect_close",
     "expect_equal",
+    "expect_gradients",
+    "expect_learning",
     "expect_raises",
     "expect_shape",
     "expect_unchanged",

@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from llmcourse import steps
 from llmcourse.checking.criteria import Answer
 from llmcourse.checking.lessons import Lesson
 from llmcourse.checking.report import Result
@@ -22,7 +23,6 @@ from llmcourse.data import load_mnist
 from llmcourse.files import write_atomically
 from llmcourse.plots import Picture, confusion_matrix, digits, learning_curves, weight_images
 from llmcourse.runtime import available_cores
-from llmcourse.steps import mlp
 
 EPOCHS = 20
 HIDDEN_UNITS = 128
@@ -118,7 +118,7 @@ def answers_table(lesson: Lesson, judged: Sequence[Judged]) -> Table:
 
 
 def train_on_digits(step: Step, seed: int = 0) -> Training:
-    """Train the NumPy network of the first lesson on 4,000 real digits and try it on 1,000 others.
+    """Train the NumPy network of the first lessons on 4,000 real digits and try it on 1,000 others.
 
     Args:
         step: called as `step(done, total)` after each epoch.
@@ -131,14 +131,14 @@ def train_on_digits(step: Step, seed: int = 0) -> Training:
     x_train, x_test = (images.reshape(len(images), -1) / 255.0 for images in (data.x_train, data.x_test))  # (N, 784)
     curves: dict[str, list[float]] = {"training digits": [], "digits never seen": []}
 
-    def measure(epoch: int, params: mlp.Params) -> None:
+    def measure(epoch: int, params: dict[str, np.ndarray]) -> None:
         for name, x, labels in (("training digits", x_train, data.y_train), ("digits never seen", x_test, data.y_test)):
-            logits, _ = mlp.mlp_forward(params, x)
-            curves[name].append(float(mlp.softmax_cross_entropy(logits, labels)[0]))
+            logits, _ = steps.mlp_forward(params, x)
+            curves[name].append(float(steps.softmax_cross_entropy(logits, labels)[0]))
         step(epoch, EPOCHS)
 
-    params = mlp.train_mlp(x_train, data.y_train, seed, hidden=(HIDDEN_UNITS,), epochs=EPOCHS, on_epoch=measure)
-    predictions = mlp.predict(params, x_test)  # (N,)
+    params = steps.train_mlp(x_train, data.y_train, seed, hidden=(HIDDEN_UNITS,), epochs=EPOCHS, on_epoch=measure)
+    predictions = steps.predict(params, x_test)  # (N,)
     counts = np.zeros((10, 10), dtype=int)
     np.add.at(counts, (data.y_test, predictions), 1)
     wrong = np.flatnonzero(predictions != data.y_test)[:10]
@@ -149,7 +149,7 @@ def train_on_digits(step: Step, seed: int = 0) -> Training:
         ("Which digits are taken for which", confusion_matrix(counts)),
         ("What the first layer looks for", weight_images(params["W1"][:, :32])),
     )
-    train_accuracy = float((mlp.predict(params, x_train) == data.y_train).mean())
+    train_accuracy = float((steps.predict(params, x_train) == data.y_train).mean())
     return Training(train_accuracy, float((predictions == data.y_test).mean()), pictures)
 
 

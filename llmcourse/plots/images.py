@@ -83,13 +83,13 @@ def digits(
 def weight_images(
     weights: np.ndarray, *, shape: tuple[int, int] = (28, 28), columns: int = 8, title: str = ""
 ) -> Picture:
-    """Show what each hidden unit of the first layer looks for, as one image for each unit.
+    """Show what each unit of a layer looks for, as one image for each unit; kernels of a convolution are such units.
 
     The colour map is centred at zero: ink where a pixel is red pushes the unit up, ink where it is blue pushes it down,
     and white does not matter to it.
 
     Args:
-        weights: `(D, U)` floats, one column for each hidden unit.
+        weights: `(D, U)` floats, one column for each unit.
         shape: height and width of an image; their product is D.
         columns: images in one row.
         title: what to see; a sentence that fits any layer if empty.
@@ -102,7 +102,7 @@ def weight_images(
 
     Example:
         >>> weight_images(np.array([[0.5], [0.0], [-0.25], [1.0]]), shape=(2, 2)).alt
-        'The weights of 1 hidden unit as images of 2 by 2 pixels, from -0.25 to 1.'
+        'Weights as 1 image of 2 by 2 pixels, from -0.25 to 1.'
     """
     height, width = shape
     weights = require_shape("weights", weights, height * width, "U")
@@ -218,7 +218,7 @@ def _digits_alt(grid: _Grid, truth: np.ndarray | None, guess: np.ndarray | None,
 def _weights_alt(images: np.ndarray) -> str:
     units, height, width = images.shape
     alt = (
-        f"The weights of {plural(units, 'hidden unit')} as images of {height} by {width} pixels, "
+        f"Weights as {plural(units, 'image')} of {height} by {width} pixels, "
         f"from {rounded(images.min())} to {rounded(images.max())}."
     )
     if min(height, width) < 8:

@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {
-    "mlp": """dense_forward relu relu_backward mse softmax_cross_entropy gradient_check init_mlp mlp_forward
-        mlp_backward sgd_step train_mlp predict build_mlp""",
+    "mlp": "dense_forward relu relu_backward mse softmax_cross_entropy init_mlp mlp_forward predict",
+    "backprop": "gradient_check mlp_backward Value sgd_step train_mlp build_mlp",
     "cnn": "prepare conv2d max_pool2d confusion_matrix precision_recall_f1 train_and_save",
     "attention": "softmax split_heads merge_heads",
     "transformer": "noam_schedule NoamSchedule",

@@ -76,7 +76,7 @@ def test_weight_images_shows_each_column_centred_at_zero(expect_readable: Callab
     np.testing.assert_array_equal(np.stack([image.get_array().ravel() for image in shown], axis=1), weights)
     low, high = shown[0].get_clim()
     assert low == -high < 0
-    assert picture.alt == "The weights of 11 hidden units as images of 7 by 5 pixels, from -3.8 to 3.1."
+    assert picture.alt == "Weights as 11 images of 7 by 5 pixels, from -3.8 to 3.1."
     expect_readable(picture)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, expect_shape, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_shape, expect_unchanged, mutants
 
 from ..oracles import distinct_sizes
 
@@ -86,4 +86,33 @@ mutants(
     DENSE,
     "a_single_sample_keeps_its_row",
     [("drops the axis of a single sample", PIECE, "np.squeeze(x @ weights + bias)")],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "einsum",
+    """
+def dense_forward(x, weights, bias):
+    return np.einsum("nd,du->nu", x, weights) + bias[None, :]
+""",
+)
+accepted(
+    "the bias as one more row of the weights",
+    """
+def dense_forward(x, weights, bias):
+    ones = np.ones((x.shape[0], 1))
+    return np.hstack([x, ones]).dot(np.vstack([weights, bias]))
+""",
+)
+accepted(
+    "loops over samples and neurons",
+    """
+def dense_forward(x, weights, bias):
+    result = np.zeros((len(x), weights.shape[1]))
+    for n, sample in enumerate(x):
+        for u in range(weights.shape[1]):
+            result[n, u] = bias[u] + sum(a * b for a, b in zip(sample, weights[:, u]))
+    return result
+""",
 )

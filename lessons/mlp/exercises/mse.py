@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_unchanged, mutants
 
 from ..oracles import distinct_sizes, expect_pair
 
@@ -105,4 +105,35 @@ mutants(
         ),
         ("counts on two axes", "difference.size", "(prediction.shape[0] * prediction.shape[1])"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "a scalar product",
+    """
+def mse(prediction, target):
+    d = (prediction - target).ravel()
+    return d @ d / d.size, (d * (2 / d.size)).reshape(prediction.shape)
+""",
+)
+accepted(
+    "a list as the pair, the difference the other way round",
+    """
+def mse(prediction, target):
+    n = np.prod(prediction.shape)
+    return [np.power(target - prediction, 2).sum() / n, -2.0 / n * (target - prediction)]
+""",
+)
+accepted(
+    "entry by entry",
+    """
+def mse(prediction, target):
+    loss, grad = 0.0, np.empty(prediction.shape)
+    for index in np.ndindex(prediction.shape):
+        difference = prediction[index] - target[index]
+        loss += difference**2 / prediction.size
+        grad[index] = 2 * difference / prediction.size
+    return loss, grad
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_unchanged, mutants
 
 from ..oracles import distinct_sizes
 
@@ -10,7 +10,7 @@ from ..oracles import distinct_sizes
 def away_from_zero(rng, shape):
     """Draw numbers between 0.1 and 3 of both signs: none is near the bend of a ReLU, and at least one is negative."""
     z = rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.1, 3.0, size=shape)
-    z.flat[: min(2, z.size)] = [-1.5, 2.5][: z.size]
+    z.flat[: min(4, z.size)] = [-1.5, 2.5, rng.uniform(300, 9e4), -rng.uniform(300, 9e4)][: z.size]  # large ones too
     return z
 
 
@@ -97,6 +97,10 @@ mutants(
         ("np.max with an axis instead of np.maximum", FORWARD, "np.max(z, 0)"),
         ("a leaky ReLU", FORWARD, "np.where(z > 0, z, 0.01 * z)"),
         ("clips at 1 as well", FORWARD, "np.clip(z, 0, 1)"),
+        ("clips at 3", FORWARD, "np.clip(z, 0, 3)"),
+        ("clips at 100", FORWARD, "np.minimum(np.maximum(z, 0), 100)"),
+        ("whole numbers", FORWARD, "np.maximum(z, 0).astype(int)"),
+        ("a smooth bend", FORWARD, "np.log1p(np.exp(z))"),
         ("writes into z", "    return np.maximum(z, 0)", "    z[z < 0] = 0\n    return z"),
     ],
 )
@@ -109,6 +113,7 @@ mutants(
     RELU,
     "the_gradient_passes_where_z_is_positive",
     [
+        ("stops where z is large, like a ReLU that saturates", BACKWARD, "upstream * ((z > 0) & (z < 6))"),
         ("returns the slope and forgets upstream", BACKWARD, "(z > 0).astype(float)"),
         ("asks for the sign of upstream", BACKWARD, "upstream * (upstream > 0)"),
         ("lets only positive gradients pass", BACKWARD, "np.maximum(upstream, 0) * (z > 0)"),
@@ -124,4 +129,41 @@ mutants(
         ("passes at exactly 0", "z > 0", "z >= 0"),
         ("takes the slope 1/2 at exactly 0", BACKWARD, "upstream * np.heaviside(z, 0.5)"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "np.where",
+    """
+def relu(z):
+    return np.where(z > 0, z, 0.0)
+
+def relu_backward(upstream, z):
+    return np.where(z > 0, upstream, 0.0)
+""",
+)
+accepted(
+    "half of z plus its absolute value, and the slope from the sign",
+    """
+def relu(z):
+    return (z + np.abs(z)) / 2
+
+def relu_backward(upstream, z):
+    return upstream * np.heaviside(z, 0)
+""",
+)
+accepted(
+    "copies that are changed in place",
+    """
+def relu(z):
+    out = z.copy()
+    out[out < 0] = 0
+    return out
+
+def relu_backward(upstream, z):
+    grad = np.array(upstream, dtype=float)
+    grad[z <= 0] = 0
+    return grad
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_unchanged, mutants
 
 from ..oracles import cross_entropy, distinct_sizes, expect_pair
 
@@ -11,6 +11,14 @@ def draw_logits(rng, samples=None):
     n, c = distinct_sizes(rng, 2, low=3)
     n = n if samples is None else samples
     return rng.normal(scale=2.0, size=(n, c)), rng.integers(c, size=n)
+
+
+def draw_many_classes(rng):
+    """Draw logits of more classes than a byte can count, and labels of any of them, the last one too."""
+    c = int(rng.integers(257, 400))
+    labels = rng.integers(c, size=13).astype(rng.choice([np.int32, np.int64]))
+    labels[:2] = c - 1, 130
+    return rng.normal(scale=2.0, size=(13, c)), labels
 
 
 def call_cross_entropy(student, logits, labels):
@@ -29,6 +37,11 @@ def the_loss_is_the_mean_of_minus_log_probability(student, rng):
     """The loss is one number: the mean over the samples of -log(probability of the right class), natural logarithm."""
     logits, labels = draw_logits(rng)
     expect_close(call_cross_entropy(student, logits, labels)[0], cross_entropy(logits, labels)[0], what="the loss")
+    logits, labels = draw_many_classes(rng)
+    expected = cross_entropy(logits, labels)[0]
+    expect_close(
+        call_cross_entropy(student, logits, labels)[0], expected, what=f"the loss for {logits.shape[1]} classes"
+    )
 
 
 @criterion(
@@ -43,6 +56,11 @@ def the_gradient_is_probability_minus_one_hot_over_n(student, rng):
     """The gradient is (softmax - one-hot label) / N, with the shape of the logits."""
     logits, labels = draw_logits(rng)
     expect_close(call_cross_entropy(student, logits, labels)[1], cross_entropy(logits, labels)[1], what="the gradient")
+    logits, labels = draw_many_classes(rng)
+    expected = cross_entropy(logits, labels)[1]
+    expect_close(
+        call_cross_entropy(student, logits, labels)[1], expected, what=f"the gradient for {logits.shape[1]} classes"
+    )
 
 
 @criterion(
@@ -129,6 +147,8 @@ mutants(
     "the_loss_is_the_mean_of_minus_log_probability",
     [
         ("the sum over the samples", ".mean()", ".sum()"),
+        ("labels that fit into a byte", "log_probs[rows, labels]", "log_probs[rows, labels.astype(np.uint8)]"),
+        ("nine classes", "log_probs[rows, labels]", "log_probs[rows, labels % 9]"),
         ("the mean over all N * C entries", ".mean()", ".sum() / logits.size"),
         ("one loss for each sample", ".mean()", ""),
         ("forgets the minus sign", "-log_probs[rows", "log_probs[rows"),
@@ -173,4 +193,44 @@ mutants(
         ("shifts the logits in place", SHIFT, "shifted = logits\n    shifted -= logits.max(axis=1, keepdims=True)"),
         ("drops the axis of a single sample", "grad / len(labels)", "np.squeeze(grad / len(labels))"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "one-hot rows from the identity matrix, and logaddexp",
+    """
+def softmax_cross_entropy(logits, labels):
+    n, c = logits.shape
+    y = np.eye(c)[labels]
+    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]
+    return -(y * log_p).sum() / n, (np.exp(log_p) - y) / n
+""",
+)
+accepted(
+    "sample by sample",
+    """
+def softmax_cross_entropy(logits, labels):
+    total, grad = 0.0, np.zeros(logits.shape)
+    for n, (row, label) in enumerate(zip(logits, labels)):
+        m = max(row)
+        e = np.exp(row - m)
+        total += m + np.log(e.sum()) - row[label]
+        grad[n] = e / e.sum()
+        grad[n, label] -= 1
+    return total / len(labels), grad / len(labels)
+""",
+)
+accepted(
+    "take_along_axis and put_along_axis",
+    """
+def softmax_cross_entropy(logits, labels):
+    z = logits - np.amax(logits, 1)[:, np.newaxis]
+    log_sum = np.log(np.sum(np.exp(z), 1, keepdims=True))
+    picked = np.take_along_axis(z, labels[:, None], axis=1)
+    p = np.exp(z - log_sum)
+    right = np.take_along_axis(p, labels[:, None], axis=1)
+    np.put_along_axis(p, labels[:, None], right - 1, axis=1)
+    return float((log_sum - picked).mean()), p / p.shape[0]
+""",
 )

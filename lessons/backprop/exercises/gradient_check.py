@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_shape, expect_unchanged, mutant, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_shape,
+    expect_unchanged,
+    mutant,
+    mutants,
+)
 
 from ..oracles import backward, distinct_sizes, draw_network, largest_error, loss_of
 
@@ -13,9 +22,9 @@ def draw_square_network(rng):
     return draw_network(rng, (width, width, classes), int(rng.integers(4, 7)))
 
 
-def check_gradients(student, network, grads, epsilon=1e-5):
+def check_gradients(student, network, grads, *epsilon):
     params, x, labels, *_ = network
-    error = student.gradient_check(lambda moved: loss_of(moved, x, labels), params, grads, epsilon)
+    error = student.gradient_check(lambda moved: loss_of(moved, x, labels), params, grads, *epsilon)
     return float(expect_shape(error, (), what="gradient_check(...)"))
 
 
@@ -106,7 +115,7 @@ def a_forgotten_bias_is_flagged(student, rng):
     hints=[
         "If one entry of twenty is wrong, should the result be about the same as if all were right?",
         "Return the largest of all errors. Take care that a later, smaller one does not replace it.",
-        "Start with `largest = 0.0` above both loops, and inside them `largest = max(largest, error)`.",
+        "Start with `largest = 0.0` above both loops, and inside them `largest = np.maximum(largest, error)`.",
     ],
 )
 def one_wrong_entry_is_enough(student, rng):
@@ -184,6 +193,29 @@ def an_entry_without_influence_is_no_error(student, rng):
 
 
 @criterion(
+    points=2,
+    hints=[
+        "What is max(0.1, float('nan'))? And is nan < 1e-6?",
+        "Every comparison with nan is False, so max() and `if error > largest` walk past it. np.maximum hands it on.",
+        "`largest = np.maximum(largest, error)`, or `np.max` of a list of all errors.",
+    ],
+)
+def what_is_no_number_is_never_called_right(student, rng):
+    """Where the loss or a single entry of the gradients is nan, the result is nan or inf, never a small error."""
+    params, x, labels, _, _, grads = draw_square_network(rng)
+    places = [("W1", (0, 0)), ("b2", (-1,))]
+    for name, place in places:
+        wrong = {**grads, name: grads[name].copy()}
+        wrong[name][place] = np.nan
+        error = student.gradient_check(lambda moved: loss_of(moved, x, labels), params, wrong)
+        received = float(expect_shape(error, (), what="gradient_check(...)"))
+        expect(not np.isfinite(received), required=f"nan or inf, as one entry of {name} is nan", received=received)
+    error = student.gradient_check(lambda moved: float("nan"), params, grads)
+    received = float(expect_shape(error, (), what="gradient_check(...)"))
+    expect(not np.isfinite(received), required="nan or inf for a loss that is nan", received=received)
+
+
+@criterion(
     hints=[
         "After your function has run, are params and grads bit by bit what they were?",
         "`+= epsilon` and then `-= epsilon` need not give back the same number. Work on a copy.",
@@ -193,7 +225,7 @@ def an_entry_without_influence_is_no_error(student, rng):
 def params_and_grads_are_the_same_afterwards(student, rng):
     """After the check, params and grads are exactly, to the last bit, what they were before."""
     network = draw_network(rng, (4, 4, 3), int(rng.integers(4, 7)))
-    check_gradients(student, network, network[5], epsilon=0.7)  # a large step: "and back" leaves rounding errors
+    check_gradients(student, network, network[5], 0.7)  # a large step: "and back" leaves rounding errors
     expect_unchanged(student)
 
 
@@ -211,10 +243,10 @@ def gradient_check(loss_fn, params, grads, epsilon=1e-5):
             down = loss_fn({**params, name: moved})
             a, b = (up - down) / (2 * epsilon), grads[name][index]
             error = abs(a - b) / max(1e-8, abs(a) + abs(b))
-            largest = max(largest, error)
+            largest = np.maximum(largest, error)
     return largest
 """
-ERROR, LARGER = "error = abs(a - b) / max(1e-8, abs(a) + abs(b))", "largest = max(largest, error)"
+ERROR, LARGER = "error = abs(a - b) / max(1e-8, abs(a) + abs(b))", "largest = np.maximum(largest, error)"
 NORMS = """
 def gradient_check(loss_fn, params, grads, epsilon=1e-5):
     largest = 0.0
@@ -229,12 +261,13 @@ def gradient_check(loss_fn, params, grads, epsilon=1e-5):
         largest = max(largest, np.linalg.norm(numeric - grads[name]) / max(1e-8, a + b))
     return largest
 """
-mutants(CHECK, "*", [("imports the answer", CHECK, "from llmcourse.steps.mlp import gradient_check")])
+mutants(CHECK, "*", [("imports the answer", CHECK, "from llmcourse.steps.backprop import gradient_check")])
 mutants(
     CHECK,
     "right_gradients_have_almost_no_error",
     [
         ("divides by epsilon instead of 2 epsilon", "(2 * epsilon)", "epsilon"),
+        ("a step so small that rounding drowns the difference", "epsilon=1e-5", "epsilon=1e-13"),
     ],
 )
 mutants(
@@ -309,4 +342,77 @@ mutants(
             "value[index] += epsilon; value[index] -= epsilon; moved = value.copy()",
         ),
     ],
+)
+mutants(
+    CHECK,
+    "what_is_no_number_is_never_called_right",
+    [
+        ("max() walks past a nan", LARGER, "largest = max(largest, error)"),
+        ("so does a comparison", LARGER, "largest = error if error > largest else largest"),
+        ("skips what is no number", LARGER, "largest = largest if error != error else max(largest, error)"),
+        ("the largest of those that are numbers", LARGER, "largest = np.nanmax([largest, error])"),
+        ("forgets a nan at the next entry", LARGER, "largest = largest if error <= largest else error"),
+        ("puts 0 in its place", ERROR, f"{ERROR}; error = np.nan_to_num(error)"),
+    ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "all errors in one list",
+    """
+def gradient_check(loss_fn, params, grads, epsilon=1e-5):
+    errors = []
+    for name in params:
+        for index, entry in np.ndenumerate(params[name]):
+            losses = []
+            for sign in (+1, -1):
+                copy = {key: np.array(value) for key, value in params.items()}
+                copy[name][index] = entry + sign * epsilon
+                losses.append(loss_fn(copy))
+            slope = (losses[0] - losses[1]) / (2 * epsilon)
+            errors.append(np.abs(slope - grads[name][index]) / np.maximum(1e-8, np.abs(slope) + np.abs(grads[name][index])))
+    return np.max(errors)
+""",
+)
+accepted(
+    "whole arrays of differences, compared at the end",
+    """
+def numeric_gradient(loss_fn, params, name, epsilon):
+    flat = params[name].ravel()
+    result = np.empty(flat.size)
+    for i in range(flat.size):
+        unit = epsilon * np.eye(flat.size)[i]
+        up, down = ((flat + side * unit).reshape(params[name].shape) for side in (1, -1))
+        result[i] = (loss_fn(params | {name: up}) - loss_fn(params | {name: down})) / epsilon / 2
+    return result
+
+
+def gradient_check(loss_fn, params, grads, epsilon=1e-5):
+    a = np.concatenate([numeric_gradient(loss_fn, params, name, epsilon) for name in params])
+    b = np.concatenate([grads[name].ravel() for name in params])
+    return float((abs(a - b) / np.clip(abs(a) + abs(b), 1e-8, None)).max())
+""",
+)
+accepted(
+    "moves in place, puts the old number back, and calls what is no number infinitely wrong",
+    """
+def gradient_check(loss_fn, params, grads, epsilon=1e-5):
+    worst = 0.0
+    moved = {name: value.copy() for name, value in params.items()}
+    for name, value in moved.items():
+        for index in np.ndindex(*value.shape):
+            old = value[index]
+            value[index] = old + epsilon
+            up = loss_fn(moved)
+            value[index] = old - epsilon
+            down = loss_fn(moved)
+            value[index] = old
+            a, b = (up - down) / (2 * epsilon), grads[name][index]
+            error = abs(a - b) / max(1e-8, abs(a) + abs(b))
+            if not np.isfinite(error):
+                return float("inf")
+            worst = max(worst, error)
+    return worst
+""",
 )

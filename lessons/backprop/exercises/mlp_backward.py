@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_shape, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_shape, expect_unchanged, mutants
 
 from ..oracles import backward, distinct_sizes, draw_network, draw_params, expect_dict, forward, largest_error, loss_of
 
@@ -149,7 +149,7 @@ def mlp_backward(params, cache, grad_logits):
 """
 SLOPE, START = '(cache[f"z{layer - 1}"] > 0)', "delta = grad_logits"
 WEIGHTS, BIAS = 'cache[f"a{layer - 1}"].T @ delta', "delta.sum(axis=0)"
-mutants(BACKPROP, "*", [("imports the answer", BACKPROP, "from llmcourse.steps.mlp import mlp_backward")])
+mutants(BACKPROP, "*", [("imports the answer", BACKPROP, "from llmcourse.steps.backprop import mlp_backward")])
 mutants(
     BACKPROP,
     "every_parameter_gets_a_gradient_of_its_shape",
@@ -207,4 +207,51 @@ mutants(
         ),
         ("drops the axis of a single sample", START, "delta = np.squeeze(grad_logits)"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "einsum, and the deltas in a dict of their own",
+    """
+def mlp_backward(params, cache, grad_logits):
+    last = max(int(name[1:]) for name in params)
+    deltas = {last: grad_logits}
+    for l in reversed(range(1, last)):
+        deltas[l] = np.einsum("nc,uc->nu", deltas[l + 1], params[f"W{l + 1}"])
+        deltas[l] = np.where(cache[f"z{l}"] > 0, deltas[l], 0.0)
+    grads = {f"W{l}": np.einsum("nd,nu->du", cache[f"a{l - 1}"], delta) for l, delta in deltas.items()}
+    grads.update({f"b{l}": np.einsum("nu->u", delta) for l, delta in deltas.items()})
+    return grads
+""",
+)
+accepted(
+    "a function that calls itself for the layer before",
+    """
+def mlp_backward(params, cache, grad_logits):
+    def layer(l, delta):
+        if l == 0:
+            return {}
+        below = (delta @ params[f"W{l}"].T) * (cache[f"a{l - 1}"] > 0)
+        mine = {f"W{l}": np.dot(delta.T, cache[f"a{l - 1}"]).T, f"b{l}": np.ones(len(delta)) @ delta}
+        return {**layer(l - 1, below), **mine}
+
+    return layer(len(params) // 2, grad_logits)
+""",
+)
+accepted(
+    "samples one by one, with the tested relu_backward",
+    """
+def mlp_backward(params, cache, grad_logits):
+    grads = {name: np.zeros(value.shape) for name, value in params.items()}
+    layers = len(params) // 2
+    for n in range(grad_logits.shape[0]):
+        delta = grad_logits[n]
+        for l in range(layers, 0, -1):
+            grads[f"W{l}"] += np.outer(cache[f"a{l - 1}"][n], delta)
+            grads[f"b{l}"] += delta
+            if l > 1:
+                delta = steps.relu_backward(params[f"W{l}"] @ delta, cache[f"z{l - 1}"][n])
+    return grads
+""",
 )

@@ -2,9 +2,18 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_equal, expect_shape, expect_unchanged, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_shape,
+    expect_unchanged,
+    mutants,
+)
 
-from ..oracles import expect_dict, forward
+from ..oracles import backward, cross_entropy, expect_dict, forward
 
 
 def draw_clouds(rng, samples, noise=0.08):
@@ -53,7 +62,7 @@ def share_right(params, x, labels):
     hints=[
         "Where do the number of inputs and the number of classes come from?",
         "Read them from the data: D is x.shape[1], and C is the largest label plus 1. Return the dict of params alone.",
-        "`params = mlp.init_mlp((x.shape[1], 128, int(labels.max()) + 1), seed)`, and at the end `return params`.",
+        "`params = steps.init_mlp((x.shape[1], 128, int(labels.max()) + 1), seed)`, and at the end `return params`.",
     ],
 )
 def the_params_fit_the_data(student, rng):
@@ -61,6 +70,73 @@ def the_params_fit_the_data(student, rng):
     x, labels = draw_mixed_clouds(rng, 90)
     params = call_train(student, x, labels, int(rng.integers(2**31)))
     expect(len(params) >= 4, required="a hidden layer: W1, b1, W2 and b2", received=", ".join(params))
+
+
+def watch(student, rng, samples, epochs):
+    """Train for a few epochs, and note the rows and the params of each step."""
+    x, labels = draw_mixed_clouds(rng, samples)
+    noted = []
+
+    def note(batch, params):
+        noted.append((np.asarray(batch), {name: np.array(value, dtype=float) for name, value in params.items()}))
+
+    student.train_mlp(x, labels, int(rng.integers(2**31)), epochs, note)
+    required = "on_step is called after each step"
+    expect(bool(noted), required=required, received="no call")
+    for batch, params in noted:
+        plain = batch.ndim == 1 and batch.dtype.kind in "iu" and isinstance(params, dict)
+        expect(plain, required=f"{required}, as on_step(batch, params)", received=f"batch of shape {batch.shape}")
+    return x, labels, noted
+
+
+@criterion(
+    points=2,
+    hints=[
+        "How many rows has each batch, and which rows come in which epoch?",
+        "In each epoch the order is drawn anew, and cut into pieces of 64; the last piece holds what is left.",
+        "`order = rng.permutation(len(x))` stands inside the loop over the epochs, and "
+        "`batch = order[start : start + 64]` inside the loop over `start`.",
+    ],
+)
+def each_epoch_shows_every_sample_once_in_a_new_order(student, rng):
+    """In each epoch every sample is in one batch of at most 64, in another order than in the epoch before."""
+    samples, epochs = int(rng.integers(130, 190)), 3
+    _, _, noted = watch(student, rng, samples, epochs)
+    steps = -(-samples // 64)
+    expect_equal(len(noted), steps * epochs, what=f"the number of steps in {epochs} epochs with {samples} samples")
+    sizes = [len(batch) for batch, _ in noted[:steps]]
+    expect_equal(sizes, [64] * (steps - 1) + [samples - 64 * (steps - 1)], what="the sizes of the batches of an epoch")
+    orders = [
+        np.concatenate([batch for batch, _ in noted[start : start + steps]])
+        for start in range(0, steps * epochs, steps)
+    ]
+    for order in orders:
+        received = f"{len(np.unique(order))} different ones of {samples}"
+        expect(
+            np.array_equal(np.sort(order), np.arange(samples)), required="every row once in an epoch", received=received
+        )
+    different = len({order.tobytes() for order in orders}) == epochs
+    expect(different, required="another order in each epoch", received="the same one again")
+
+
+@criterion(
+    points=2,
+    hints=[
+        "What does sgd_step return, and what do you do with both?",
+        "The velocity of a step is needed in the next one: `params, velocity = sgd_step(params, grads, velocity, ...)`.",
+        "Velocities are zero once, before the first epoch; learning rate 0.1, momentum 0.9; on_step comes after the step.",
+    ],
+)
+def each_step_moves_every_weight_with_its_velocity(student, rng):
+    """Each step is p - 0.1 v with v = 0.9 v + g, g the gradient of its own batch, for all params and in all epochs."""
+    x, labels, noted = watch(student, rng, int(rng.integers(130, 190)), 3)
+    for (_, first), (_, second), (batch, third) in zip(noted, noted[1:], noted[2:], strict=False):
+        logits, cache = forward(second, x[batch])
+        grads = backward(second, cache, cross_entropy(logits, labels[batch])[1])
+        for name, grad in grads.items():
+            expected = 0.9 * (second[name] - first[name]) - 0.1 * grad
+            moved = third[name] - second[name]
+            expect_close(moved, expected, what=f"how far {name} moves in a step", tolerance=1e-5)
 
 
 @criterion(
@@ -94,7 +170,7 @@ def samples_sorted_by_class_are_learned_too(student, rng):
 @criterion(
     hints=[
         "Where do your random numbers come from? Do they all depend on seed?",
-        "Use `mlp.init_mlp(..., seed)` and one `rng = np.random.default_rng(seed)` for the order of the samples.",
+        "Use `steps.init_mlp(..., seed)` and one `rng = np.random.default_rng(seed)` for the order of the samples.",
     ],
 )
 def the_seed_decides_everything(student, rng):
@@ -162,11 +238,11 @@ def at_least_92_percent_of_unseen_digits(student, rng):
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
 
 TRAIN = """
-def train_mlp(x, labels, seed):
+def train_mlp(x, labels, seed, epochs=20, on_step=None):
     params = steps.init_mlp((x.shape[1], 128, int(labels.max()) + 1), seed)
     velocity = {name: np.zeros_like(value) for name, value in params.items()}
     rng = np.random.default_rng(seed)
-    for _ in range(20):
+    for _ in range(epochs):
         order = rng.permutation(len(x))
         for start in range(0, len(x), 64):
             batch = order[start : start + 64]
@@ -174,10 +250,12 @@ def train_mlp(x, labels, seed):
             _, grad_logits = steps.softmax_cross_entropy(logits, labels[batch])
             grads = steps.mlp_backward(params, cache, grad_logits)
             params, velocity = steps.sgd_step(params, grads, velocity, 0.1, 0.9)
+            if on_step:
+                on_step(batch, params)
     return params
 """
 SIZES, ORDER = "(x.shape[1], 128, int(labels.max()) + 1)", "order = rng.permutation(len(x))"
-mutants(TRAIN, "*", [("imports the answer", TRAIN, "from llmcourse.steps.mlp import train_mlp")])
+mutants(TRAIN, "*", [("imports the answer", TRAIN, "from llmcourse.steps.backprop import train_mlp")])
 mutants(
     TRAIN,
     "the_params_fit_the_data",
@@ -235,6 +313,129 @@ mutants(
     "at_least_92_percent_of_unseen_digits",
     [
         ("no hidden layer", "x.shape[1], 128,", "x.shape[1],"),
-        ("one epoch", "range(20)", "range(1)"),
+        ("one epoch", "epochs=20", "epochs=1"),
     ],
+)
+mutants(
+    TRAIN,
+    "each_epoch_shows_every_sample_once_in_a_new_order",
+    [
+        (
+            "one order for all epochs",
+            "    for _ in range(epochs):\n        order = rng.permutation(len(x))\n",
+            "    order = rng.permutation(len(x))\n    for _ in range(epochs):\n",
+        ),
+        ("draws each batch anew", "order[start : start + 64]", "rng.integers(len(x), size=64)"),
+        ("leaves the last samples out", "range(0, len(x), 64)", "range(0, len(x) - 63, 64)"),
+        ("twenty epochs, whatever is asked for", "range(epochs)", "range(20)"),
+        ("all samples in one batch", "order[start : start + 64]", "order"),
+        ("never calls on_step", "            if on_step:\n                on_step(batch, params)\n", ""),
+        (
+            "the generator starts again in each epoch",
+            "        order =",
+            "        rng = np.random.default_rng(seed)\n        order =",
+        ),
+    ],
+)
+mutants(
+    TRAIN,
+    "each_step_moves_every_weight_with_its_velocity",
+    [
+        ("forgets the velocity", "params, velocity = steps.sgd", "params, _ = steps.sgd"),
+        (
+            "velocities start at zero in each epoch",
+            "        order =",
+            "        velocity = {name: 0 * value for name, value in params.items()}\n        order =",
+        ),
+        ("no momentum", "0.1, 0.9", "0.1, 0.0"),
+        ("a learning rate of its own", "0.1, 0.9", "0.05, 0.9"),
+        (
+            "the biases never move",
+            "            params, velocity",
+            "            grads = {k: g if k[0] == 'W' else 0 * g for k, g in grads.items()}\n            params, velocity",
+        ),
+        (
+            "the first layer never moves",
+            "            params, velocity",
+            "            grads['W1'] = 0 * grads['W1']\n            params, velocity",
+        ),
+        ("labels of other samples", "labels[batch]", "labels[batch[::-1]]"),
+        (
+            "on_step sees the params before the step",
+            "            params, velocity = steps.sgd_step(params, grads, velocity, 0.1, 0.9)\n            if on_step:\n                on_step(batch, params)\n",
+            "            if on_step:\n                on_step(batch, {k: v - 0.1 * grads[k] for k, v in params.items()})\n            params, velocity = steps.sgd_step(params, grads, velocity, 0.1, 0.9)\n",
+        ),
+    ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "all by hand, in place, with a hidden layer of 100",
+    """
+def train_mlp(x, labels, seed, epochs=20, on_step=None):
+    rng = np.random.default_rng(seed)
+    count, d = x.shape
+    c = labels.max() + 1
+    p = {"W1": rng.normal(size=(d, 100)) * np.sqrt(2 / d), "b1": np.zeros(100)}
+    p |= {"W2": rng.normal(size=(100, c)) * np.sqrt(2 / 100), "b2": np.zeros(c)}
+    v = {k: np.zeros(a.shape) for k, a in p.items()}
+    for epoch in range(epochs):
+        order = rng.permutation(count)
+        for rows in np.split(order, range(64, count, 64)):
+            a = x[rows]
+            h = a @ p["W1"] + p["b1"]
+            r = np.where(h > 0, h, 0)
+            z = r @ p["W2"] + p["b2"]
+            e = np.exp(z - z.max(1, keepdims=True))
+            d2 = (e / e.sum(1, keepdims=True) - np.eye(c)[labels[rows]]) / len(rows)
+            d1 = (d2 @ p["W2"].T) * (h > 0)
+            for k, g in {"W2": r.T @ d2, "b2": d2.sum(0), "W1": a.T @ d1, "b1": d1.sum(0)}.items():
+                v[k] = 0.9 * v[k] + g
+                p[k] = p[k] - 0.1 * v[k]
+            if on_step is not None:
+                on_step(rows, dict(p))
+    return p
+""",
+)
+accepted(
+    "two hidden layers, a list of the rows, and shuffled in place",
+    """
+def train_mlp(x, labels, seed, epochs=20, on_step=None):
+    sizes = (x.shape[1], 96, 48, len(set(range(int(max(labels)) + 1))))
+    params = steps.init_mlp(sizes, seed)
+    velocity = {k: 0.0 * v for k, v in params.items()}
+    rng, order = np.random.default_rng([seed, 1]), np.arange(len(x))
+    for _ in range(epochs):
+        rng.shuffle(order)
+        first = 0
+        while first < len(order):
+            batch = order[first : first + 64].copy()
+            first += 64
+            logits, cache = steps.mlp_forward(params, x[batch])
+            grads = steps.mlp_backward(params, cache, steps.softmax_cross_entropy(logits, labels[batch])[1])
+            params, velocity = steps.sgd_step(params, grads, velocity, momentum=0.9, learning_rate=0.1)
+            (on_step or (lambda batch, params: None))([int(row) for row in batch], params)
+    return params
+""",
+)
+accepted(
+    "batches from a generator",
+    """
+def batches(rng, count, epochs):
+    for _ in range(epochs):
+        order = rng.choice(count, size=count, replace=False)
+        yield from (order[start : start + 64] for start in range(0, count, 64))
+
+def train_mlp(x, labels, seed, epochs=20, on_step=None):
+    params = steps.init_mlp([x.shape[1], 128, labels.max() + 1], seed)
+    velocity = dict.fromkeys(params, 0.0)
+    for batch in batches(np.random.default_rng(seed + 7), len(labels), epochs):
+        logits, cache = steps.mlp_forward(params, np.take(x, batch, axis=0))
+        _, delta = steps.softmax_cross_entropy(logits, np.take(labels, batch))
+        params, velocity = steps.sgd_step(params, steps.mlp_backward(params, cache, delta), velocity, 0.1, 0.9)
+        if on_step:
+            on_step(batch, params)
+    return params
+""",
 )

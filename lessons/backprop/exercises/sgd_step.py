@@ -1,6 +1,6 @@
 """Exercise `sgd_step`: what a right answer must do, and typical wrong ones."""
 
-from llmcourse.checking import criterion, expect_close, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_unchanged, mutants
 
 from ..oracles import distinct_sizes, expect_dict, expect_pair
 
@@ -108,7 +108,7 @@ def sgd_step(params, grads, velocity, learning_rate, momentum):
     return new_params, new_velocity
 """
 MIX, MOVE = "momentum * velocity[name] + grads[name]", "params[name] - learning_rate * new_velocity[name]"
-mutants(STEP, "*", [("imports the answer", STEP, "from llmcourse.steps.mlp import sgd_step")])
+mutants(STEP, "*", [("imports the answer", STEP, "from llmcourse.steps.backprop import sgd_step")])
 mutants(
     STEP,
     "the_velocity_keeps_a_share_and_adds_the_gradient",
@@ -179,4 +179,44 @@ mutants(
             "= {k: v.copy() for k, v in params.items()}, velocity",
         ),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "a loop that fills two empty dicts",
+    """
+def sgd_step(params, grads, velocity, learning_rate, momentum):
+    new_params, new_velocity = {}, {}
+    for name in velocity:
+        new_velocity[name] = np.add(np.multiply(velocity[name], momentum), grads[name])
+        new_params[name] = np.subtract(params[name], np.multiply(new_velocity[name], learning_rate))
+    return new_params, new_velocity
+""",
+)
+accepted(
+    "in place, but on copies",
+    """
+import copy
+
+def sgd_step(params, grads, velocity, learning_rate, momentum):
+    params, velocity = copy.deepcopy(params), copy.deepcopy(velocity)
+    for name, v in velocity.items():
+        v *= momentum
+        v += grads[name]
+        params[name] -= learning_rate * v
+    return params, velocity
+""",
+)
+accepted(
+    "one function for a single parameter, and a list as the pair",
+    """
+def one(p, g, v, rate, m):
+    v = v * m + g
+    return p - v * rate, v
+
+def sgd_step(params, grads, velocity, learning_rate, momentum):
+    both = {k: one(params[k], grads[k], velocity[k], learning_rate, momentum) for k in params.keys()}
+    return [{k: pair[0] for k, pair in both.items()}, {k: pair[1] for k, pair in both.items()}]
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, expect_equal, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_equal, mutants
 
 from ..oracles import forward
 
@@ -72,7 +72,7 @@ def build_mlp(hidden_units):
     )
 """
 HIDDEN = 'keras.layers.Dense(hidden_units, activation="relu")'
-mutants(MODEL, "*", [("imports the answer", MODEL, "from llmcourse.steps.mlp import build_mlp")])
+mutants(MODEL, "*", [("imports the answer", MODEL, "from llmcourse.steps.backprop import build_mlp")])
 mutants(
     MODEL,
     "the_parameters_are_as_many_as_they_should_be",
@@ -101,4 +101,47 @@ mutants(
         ("scales the pixels a second time", HIDDEN, f"keras.layers.Rescaling(1 / 255), {HIDDEN}"),
         ("wants images of 28 by 28", "keras.Input((784,)),", "keras.Input((28, 28)), keras.layers.Flatten(),"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "the functional interface",
+    """
+import keras
+
+def build_mlp(hidden_units):
+    inputs = keras.Input(shape=(784,))
+    hidden = keras.layers.Dense(hidden_units)(inputs)
+    hidden = keras.layers.ReLU()(hidden)
+    return keras.Model(inputs, keras.layers.Dense(10)(hidden))
+""",
+)
+accepted(
+    "layers added one by one, with names",
+    """
+from keras import Sequential, layers
+
+def build_mlp(hidden_units):
+    model = Sequential(name="mlp")
+    model.add(layers.InputLayer(shape=(784,)))
+    model.add(layers.Dense(units=hidden_units, activation="linear", name="hidden"))
+    model.add(layers.Activation("relu"))
+    model.add(layers.Dense(units=10, activation=None, name="logits"))
+    return model
+""",
+)
+accepted(
+    "built by its input shape, with another initializer",
+    """
+import keras
+
+def build_mlp(hidden_units):
+    model = keras.Sequential([
+        keras.layers.Dense(hidden_units, keras.ops.relu, kernel_initializer="he_normal"),
+        keras.layers.Dense(10),
+    ])
+    model.build((None, 784))
+    return model
+""",
 )
