@@ -13,8 +13,7 @@
 # - write multi-head attention, count its parameters, and say what it costs as a text grows longer;
 # - tell a network that does not know about order in which order its tokens stand.
 #
-# **What you need:** the lesson *A neural network from scratch* (layers as matrix products, softmax, what it means to
-# train), NumPy's broadcasting (shapes are lined up from the right, and an axis of length 1 fits any length), and for
+# **What you need:** the lessons `mlp` and `backprop` (layers as matrix products, softmax, what it means to train), NumPy's broadcasting (shapes are lined up from the right, and an axis of length 1 fits any length), and for
 # one exercise the idea of a Python class with `self`.
 #
 # | part | | minutes | exercise |
@@ -23,11 +22,12 @@
 # | 2 | From scores to weights, in `keras.ops` | 20 | 1 `softmax` |
 # | 3 | Why the scores are divided by a root | 10 | |
 # | 4 | Scaled dot-product attention | 25 | 2 `scaled_dot_product_attention` |
-# | 5 | Masks: who may attend to what | 15 | 3 `padding_mask`, `causal_mask`, `combine_masks` |
-# | 6 | Several heads | 15 | 4 `split_heads`, `merge_heads` |
-# | 7 | Multi-head attention | 25 | 5 `MultiHeadAttention` |
-# | 8 | Where am I? Positions | 15 | 6 `positional_encoding` |
-# | 9 | What it costs | 10 | |
+# | 5 | Masks: who may attend to what | 20 | 3 `padding_mask`, `causal_mask`, `combine_masks` |
+# | 6 | From an average of the past to attention, in one sentence | 15 | |
+# | 7 | Several heads | 15 | 4 `split_heads`, `merge_heads` |
+# | 8 | Multi-head attention | 35 | 5 `MultiHeadAttention` |
+# | 9 | Where am I? Positions | 25 | 6 `positional_encoding` |
+# | 10 | What it costs | 10 | |
 #
 # **If you are stuck, go on.** All later cells use the tested versions from the package: `layers.padding_mask`,
 # `layers.scaled_dot_product_attention` and so on, and `steps.softmax`, `steps.split_heads`, `steps.merge_heads`. In an
@@ -104,16 +104,17 @@ plots.attention_lookup(fruit, scores, weights, prices, weights @ prices)
 # %% [markdown]
 # The answer is a little below the price of cherries, because a little banana is mixed in. And everything is smooth now:
 # a small change of the query, of a key or of a value changes the answer by a little. So all three can be *learned*, and
-# in a network they are: query, key and value are made from the words of a text by layers like those of the first
-# lesson.
+# in a network they are: query, key and value are made from the words of a text by layers like those of the lesson `mlp`.
 #
-# > **Think first.** What must the query be so that the soft dictionary becomes the ordinary one, and answers exactly 8?
+# > **Think first.** What must the query be so that the soft dictionary becomes the ordinary one, and its answer comes as
+# > near to 8 as you like?
 #
 # <details>
 # <summary>Answer</summary>
 #
-# The same direction, but longer. For $q = (20, 10)$ the scores are ten times as far apart, $(30,\; 10,\; -10,\; -30)$,
-# and softmax gives the cherry 0.999999998. A long query is a sure one. With $q = (0, 0)$, on the other hand, all scores
+# It must point to the cherry, and be long. For $q = (20, 10)$ the scores are ten times as far apart, $(30,\; 10,\; -10,\; -30)$,
+# and softmax gives the cherry 0.999999998. Exactly 8 is never reached, since no weight is ever quite 0. A long query is a
+# sure one. With $q = (0, 0)$, on the other hand, all scores
 # are equal and the answer is the plain mean of all prices, 5.75: a query that asks for nothing. Between the two lies
 # everything that attention can do.
 #
@@ -155,7 +156,7 @@ print("float32 array / np.sqrt(8) is", (x / np.sqrt(8)).dtype, " but / math.sqrt
 # %% [markdown]
 # ### Softmax along any axis
 #
-# You know softmax from the first lesson. For scores $s_1, \dots, s_S$:
+# You know softmax from the lesson `mlp`. For scores $s_1, \dots, s_S$:
 #
 # $$
 # w_i = \frac{e^{s_i}}{\sum_{j=1}^{S} e^{s_j}} = \frac{e^{s_i - m}}{\sum_{j=1}^{S} e^{s_j - m}}
@@ -244,7 +245,7 @@ plots.softmax_widths(widths, without, scaled)
 # $$\frac{\partial w_i}{\partial s_i} = w_i\,(1 - w_i),$$
 #
 # which is close to 0 as soon as $w_i$ is close to 1 or 0. The softmax is **saturated**, and hardly any gradient comes
-# back to queries and keys. (Remember the sigmoid of the first lesson; it is the same illness.) With the division, the
+# back to queries and keys. (Remember the sigmoid of the lesson `mlp`; it is the same illness.) With the division, the
 # picture is the same at every width: all keys have a say, and training decides which of them deserve more.
 #
 # > **Think first.** Why not divide by $K$ itself, to be on the safe side?
@@ -274,7 +275,7 @@ plots.softmax_widths(widths, without, scaled)
 # runs along the **keys**, the last axis, and every *row* sums to 1. (The columns need not sum to anything: a popular
 # entry may be looked up by many queries, an unpopular one by none.)
 #
-# There are $B$ sentences in a batch, and in part 6 each sentence gets $H$ heads. Both are simply axes in front, which
+# There are $B$ sentences in a batch, and in part 7 each sentence gets $H$ heads. Both are simply axes in front, which
 # `ops.matmul` carries along:
 #
 # | tensor | shape |
@@ -511,11 +512,71 @@ print("outputs that moved:", [word for word, has_moved in zip(words, moved, stri
 # - A mask of 0.0 and 1.0 that somebody adds to the scores. Masks are booleans, here and everywhere in this course.
 
 # %% [markdown]
-# ## 6. Several heads
+# ## 6. From an average of the past to attention, in one sentence
+#
+# Let us watch the whole idea grow on one sentence of $T = 8$ words. Each word is described by $D = 4$ numbers that we
+# choose by hand, so that they can be read: is it a **noun**, a **verb**, **plural**, and a last one that is always 1. In a
+# real network such numbers are learned, and nobody can read them.
+
+# %% tags=["explore"]
+sentence = ["the", "cat", "that", "chased", "the", "mice", "was", "tired"]
+noun, verb, plural = [1, 0, 0, 1], [0, 1, 0, 1], [1, 0, 1, 1]
+other = [0, 0, 0, 1]
+text = np.array([other, noun, other, verb, other, plural, verb, other], dtype="float32")  # (T, D) = (8, 4)
+
+lower = np.tril(np.ones((8, 8), dtype="float32"))  # row t: 1 for the words up to t
+average = lower / lower.sum(axis=1, keepdims=True)  # each row sums to 1
+print("of the words up to 'was', this share is a noun:", (average @ text)[6, 0].round(2))
+
+# %% [markdown]
+# **Step 1: the average of the past.** Row $t$ of a lower triangular matrix adds up the words up to $t$; divided by their
+# number it is their mean. One matrix product, $(T, T)\,(T, D)$, gives every word a summary of what came before it. It is a
+# poor one: each word counts alike.
+#
+# **Step 2: the same matrix as a masked softmax.** Take scores that are all 0, forbid the future with $-10^9$, and take the
+# softmax along each row. Equal scores give equal weights:
+
+# %% tags=["explore"]
+scores = np.where(ops.convert_to_numpy(layers.causal_mask(8))[0, 0], np.zeros((8, 8), dtype="float32"), -1e9)
+print("the masked softmax of zeros is that average:", np.allclose(ops.convert_to_numpy(steps.softmax(scores)), average))
+
+# %% [markdown]
+# So averaging the past is attention whose scores say nothing. **Step 3** is to let the words choose. Each word makes a query
+# and a key from its own numbers, by a matrix each. The verb *was* looks for its subject: a noun, and not a plural one. So
+# let a verb ask with 4 for "noun" and −4 for "plural", and let every word answer with what it is:
+
+# %% tags=["explore"]
+W_query = np.array([[0, 0], [4, -4], [0, 0], [0, 0]], dtype="float32")  # (D, K) = (4, 2): only verbs ask
+W_key = np.array([[1, 0], [0, 0], [0, 1], [0, 0]], dtype="float32")  # (4, 2): am I a noun, am I plural
+query, key = text @ W_query, text @ W_key  # (T, K) each
+found, weights = layers.scaled_dot_product_attention(
+    query[None, None], key[None, None], text[None, None], layers.causal_mask(8)
+)
+weights = ops.convert_to_numpy(weights)[0, 0]  # (T, S)
+print("'was' gives 'cat' the weight", weights[6, 1].round(2), "and 'mice'", weights[6, 5].round(2))
+plots.attention_maps({"": weights}, sentence, sentence, title="Verbs look for a noun that is not plural")
+
+# %% [markdown]
+# Words that ask for nothing (their query is 0) still take the average of their past. *was* takes most of what it gets from
+# *cat*, five words away, and little from *mice*, which is nearer. Nothing in the formula knows grammar; two small matrices
+# do, and matrices can be learned.
+#
+# > **Change this, predict, run.** Let verbs ask with +4 for "plural". What does *was* find now, and *chased*?
+#
+# <details>
+# <summary>Answer</summary>
+#
+# *was* finds *mice*: noun and plural both count for it, so its score is twice that of *cat*. *chased* still finds *cat*:
+# the mask hides the mice, which come later.
+#
+# </details>
+
+# %% [markdown]
+# ## 7. Several heads
 #
 # One softmax gives one set of weights: one question per word. But a word has many questions. In "the cat that chased
 # the mice was tired", the word "was" wants to know its subject (the cat, and *one* of them) *and* what comes after it.
-# A mean over both answers would be a blur.
+# A mean over both answers would be a blur. (Part 9 has a task that one head cannot solve and two can.)
 #
 # So attention is done $H$ times side by side, each time with queries, keys and values of its own. One such lookup is a
 # **head**. To keep the cost the same, the width $D$ is shared out: each head works with pieces of width $K = D / H$.
@@ -603,7 +664,7 @@ check("split_heads")
 # - Merging without the second transpose: the same fault on the way back.
 
 # %% [markdown]
-# ## 7. Multi-head attention
+# ## 8. Multi-head attention
 #
 # Where do the heads get queries, keys and values of their own? From **projections**: affine maps of the same inputs,
 # one for each of the three, learned like every other layer. And one more at the end mixes what the heads have found.
@@ -764,7 +825,8 @@ print("parameters:", ours.count_params(), "=", 4 * 12 * 3 * 4 + 3 * 3 * 4 + 12)
 # for each letter). All it has is one layer of attention with a single head, and a `Dense` layer that turns what was
 # found into logits for the digits. Letters are numbered 1 to 26 and digits 1 to 10 (the digit plus 1), 0 is padding.
 # (`keras.Input` stands for a tensor that is still to come, and `keras.Model(inputs, outputs)` makes a model of all that
-# lies between the two.)
+# lies between the two. `Adam` is gradient descent that finds a good step for each weight by itself, from the gradients it
+# has seen: it needs less care than `SGD`.)
 
 
 # %% tags=["explore"]
@@ -827,7 +889,7 @@ plots.attention_maps(
 # dot products, because that made the loss small.
 
 # %% [markdown]
-# ## 8. Where am I? Positions
+# ## 9. Where am I? Positions
 #
 # > **Think first.** Shuffle the words of a sentence. What happens to the output of self-attention (without a causal
 # > mask)?
@@ -969,7 +1031,49 @@ plots.attention_maps(
 # a hard lookup: the neighbours get something too. But as long as two places before weighs most, the last layer knows
 # the answer, the loss is small, and nothing pushes the weights any further. Without positions the head sees only a set
 # of digits, and cannot do much better than to guess a digit that occurs in it.
+
+# %% [markdown]
+# ### Why heads are plural
 #
+# Now two questions at once: at each place of a row of random digits, say which digit stood **two** places before, and which
+# stood **five** places before. Everything is as above, but the `Dense` layer answers both. One head of width 32, or two
+# heads of width 16 each: the same number of parameters.
+#
+# > **Predict, then run.** What will the one head do: answer both questions half right, or one of them?
+
+
+# %% tags=["explore"]
+def train_two_questions(num_heads, length=12, width=32):
+    """Train one layer to look back two and five places; give the share of right answers to each question."""
+    ids = keras.Input((length,), dtype="int32")
+    x = layers.PositionalEncoding()(keras.layers.Embedding(10, width)(ids))
+    found = layers.MultiHeadAttention(num_heads=num_heads, key_dim=width // num_heads)(
+        x, x, mask=layers.causal_mask(length)
+    )
+    logits = keras.layers.Reshape((length - 5, 2, 10))(keras.layers.Dense(20)(found[:, 5:]))  # (B, T-5, 2, 10)
+    model = keras.Model(ids, logits)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss)
+    rows = np.random.default_rng(3).integers(10, size=(9000, length))
+    asked = np.stack([rows[:, 3:-2], rows[:, :-5]], axis=-1)  # two before, five before: (9000, T-5, 2)
+    model.fit(rows[:8000], asked[:8000], batch_size=64, epochs=4, verbose=0)
+    given = model.predict(rows[8000:], verbose=0).argmax(axis=-1)
+    return (given == asked[8000:]).mean(axis=(0, 1))
+
+
+for num_heads in (1, 2):
+    keras.utils.set_random_seed(0)
+    share = np.sort(train_two_questions(num_heads))
+    chance = share[0] < 0.15
+    print(f"heads: {num_heads}   one question at least 99 %: {share[1] >= 0.99}   the other by chance: {chance}")
+
+# %% [markdown]
+# One head answers one of the two questions perfectly, and guesses the other: one in ten is chance. It has *one* set of
+# weights for each word. If it spread them over two places, the `Dense` layer would get a mixture and could not tell which
+# digit stood where. Two heads look at two places, and what they find stands in different columns, so both questions are
+# answered. More heads buy no parameters; they buy questions.
+
+# %% [markdown]
 # **Common mistakes**
 #
 # - The exponent with the column's number instead of the pair's, so that sine and cosine of a pair have different
@@ -979,7 +1083,7 @@ plots.attention_maps(
 # - Positions that start at 1. Here they start at 0.
 
 # %% [markdown]
-# ## 9. What it costs
+# ## 10. What it costs
 #
 # The scores are a table with $T \cdot S$ entries for each head, each a dot product of $K$ numbers. Over all heads, with
 # $H \cdot K = D$:
@@ -1060,6 +1164,6 @@ plots.relative_cost(lengths, np.array([seconds(length) for length in lengths]))
 # - P. Shaw, J. Uszkoreit and A. Vaswani (2018): Self-attention with relative position representations. *NAACL*,
 #   464–468. Distances instead of places.
 # - J. Su et al. (2024): RoFormer: Enhanced Transformer with rotary position embedding. *Neurocomputing* 568. The
-#   rotation of part 8, applied to queries and keys themselves; most of today's language models do it this way.
+#   rotation of part 9, applied to queries and keys themselves; most of today's language models do it this way.
 # - T. Dao, D. Y. Fu, S. Ermon, A. Rudra and C. Ré (2022): FlashAttention: Fast and memory-efficient exact attention
 #   with IO-awareness. *NeurIPS*.

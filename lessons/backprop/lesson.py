@@ -19,11 +19,11 @@
 #
 # | part | | minutes | exercise |
 # | --- | --- | ---: | --- |
-# | 1 | Is this gradient right? | 30 | 1 `gradient_check` |
+# | 1 | Is this gradient right? | 35 | 1 `gradient_check` |
 # | 2 | Backpropagation | 45 | 2 `mlp_backward` |
-# | 3 | Gradients by themselves | 40 | 3 `Value` |
+# | 3 | Gradients by themselves | 45 | 3 `Value` |
 # | 4 | Downhill: gradient descent with momentum | 25 | 4 `sgd_step` |
-# | 5 | Training on real digits | 50 | 5 `train_mlp` |
+# | 5 | Training on real digits | 55 | 5 `train_mlp` |
 # | 6 | The same network in Keras | 20 | 6 `build_mlp` |
 #
 # **Letters.** As before: `N` samples, `D` input features, `U` units of a layer, `C` classes; $J$ is the loss. The tested

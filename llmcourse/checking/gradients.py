@@ -94,7 +94,7 @@ def expect_gradients(
     Args:
         student: the learner's side.
         rng: draws by what the result is weighed.
-        name: of the learner's function, or of one that the criterion has defined there; of a pair, the first value counts.
+        name: of the learner's function, or of one that the criterion has defined; of a pair the first value counts.
         arrays: float32 inputs by the names of the parameters; few entries, since each is moved twice.
         oracle: computes the result in NumPy from the same names.
         options: further arguments of the learner's function.

@@ -93,7 +93,7 @@ def multi_head_graph() -> Picture:
     """
     figure, axes = sheet(11.4, 5.2)
     heading(axes, (0.25, 4.92), "Multi-head attention", "one wide projection, cut into H heads that work alone", BLUE)
-    rows = (("query", 3.35, "T", "Q"), ("key", 2.15, "S", "K"), ("value", 0.95, "S", "V"))
+    rows = (("query", 3.35, "T", "Q"), ("key", 2.15, "S", "M"), ("value", 0.95, "S", "V"))
     for name, y, length, letter in rows:
         box(axes, (0.72, y), 0.96, 0.62, name, f"(B, {length}, D)", fill=VALUE, edge=BLUE)
         arrow(axes, (1.2, y), (1.5, y), BLUE)
@@ -103,7 +103,7 @@ def multi_head_graph() -> Picture:
         _labelled_arrow(axes, (4.36, y), (5.3, y), f"(B, H, {length}, K)")
     middle = 2.15
     box(axes, (6.05, middle), 1.5, 3.02, "", fill=OPERATION, edge=GREY)
-    words = "in each head\nby itself:\n\nsoftmax of\n$QK^{\\mathrm{T}}/\\sqrt{K}$,\nmasked,\ntimes $V$"
+    words = "in each head\nby itself:\n\nsoftmax of\n$QM^{\\mathrm{T}}/\\sqrt{K}$,\nmasked,\ntimes $V$"
     axes.text(6.05, middle, words, ha="center", va="center", fontsize=11, linespacing=1.4)
     box(axes, (6.05, 4.32), 2.3, 0.36, "mask   (B or 1, 1, T, S)", fill=VALUE, edge=BLUE, size=10)
     arrow(axes, (6.05, 4.14), (6.05, 3.66), BLUE)
@@ -120,7 +120,7 @@ def multi_head_graph() -> Picture:
         figure,
         "Multi-head attention. query (B, T, D), key (B, S, D) and value (B, S, D) are each projected with a kernel "
         "(D, H, K) and a bias to (B, T, H·K) or (B, S, H·K) and split into heads: (B, H, T, K), (B, H, S, K), "
-        "(B, H, S, K). In each head by itself: softmax of Q K^T / sqrt(K) under a mask (B or 1, 1, T, S) gives weights "
+        "(B, H, S, K). In each head by itself: softmax of Q M^T / sqrt(K) under a mask (B or 1, 1, T, S) gives weights "
         "(B, H, T, S), and these times V give (B, H, T, K). The heads are merged to (B, T, H·K), and a last kernel "
         "(H, K, D) with a bias gives the output (B, T, D).",
     )

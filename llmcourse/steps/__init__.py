@@ -13,7 +13,8 @@ from typing import Any
 _NAMES = {
     "mlp": "dense_forward relu relu_backward mse softmax_cross_entropy init_mlp mlp_forward predict",
     "backprop": "gradient_check mlp_backward Value sgd_step train_mlp build_mlp",
-    "cnn": "prepare conv2d max_pool2d confusion_matrix precision_recall_f1 train_and_save",
+    "cnn": """prepare conv2d conv2d_backward max_pool2d max_pool2d_backward confusion_matrix precision_recall_f1
+        train_and_save""",
     "attention": "softmax split_heads merge_heads",
     "transformer": "noam_schedule NoamSchedule",
     "translation": """bpe_merges join_pair split_word build_vocabulary encode_batch token_accuracy TranslationModel

@@ -99,6 +99,37 @@ def conv2d(x: np.ndarray, kernel: np.ndarray, stride: int = 1, padding: str = "v
     return result
 
 
+def conv2d_backward(upstream: np.ndarray, x: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Carry a gradient back through `conv2d` with stride 1 and padding "valid".
+
+    Each pixel and each weight collects a share from every place of the result that it took part in.
+
+    Args:
+        upstream: float (N, height', width', F), the derivative of the loss by `conv2d(x, kernel)`.
+        x: float (N, height, width, channels).
+        kernel: float (kh, kw, channels, F).
+
+    Returns:
+        The derivatives of the loss by x and by kernel, with their shapes.
+
+    Raises:
+        ValueError: upstream has not the shape of the result.
+
+    Source: LeCun et al. (1989), Backpropagation Applied to Handwritten Zip Code Recognition.
+    """
+    (kh, kw, _, filters), (count, height, width, _) = kernel.shape, x.shape
+    rows, columns = height - kh + 1, width - kw + 1
+    if upstream.shape != (count, rows, columns, filters):
+        raise ValueError(f"upstream must have the shape {(count, rows, columns, filters)}. Received: {upstream.shape}.")
+    grad_x, grad_kernel = np.zeros(x.shape), np.zeros(kernel.shape)
+    for i in range(kh):
+        for j in range(kw):
+            window = x[:, i : i + rows, j : j + columns]  # (N, rows, columns, channels)
+            grad_kernel[i, j] = np.einsum("nrcd,nrcf->df", window, upstream)
+            grad_x[:, i : i + rows, j : j + columns] += upstream @ kernel[i, j].T
+    return grad_x, grad_kernel
+
+
 def max_pool2d(x: np.ndarray, size: int) -> np.ndarray:
     """Keep the largest value of each square of size by size pixels, in each channel.
 
@@ -124,6 +155,24 @@ def max_pool2d(x: np.ndarray, size: int) -> np.ndarray:
     whole = x[:, : rows * size, : columns * size]
     # (N, height', width', channels) -> (N, rows, size, columns, size, channels)
     return whole.reshape(count, rows, size, columns, size, channels).max(axis=(2, 4))
+
+
+def max_pool2d_backward(upstream: np.ndarray, x: np.ndarray, size: int) -> np.ndarray:
+    """Carry a gradient back through `max_pool2d`: it goes to the largest value of each square, and nowhere else.
+
+    Args:
+        upstream: float (N, height // size, width // size, channels), the derivative of the loss by the result.
+        x: float (N, height, width, channels); of equal largest values each gets the gradient.
+        size: side of a square.
+
+    Returns:
+        The derivative of the loss by x, float (N, height, width, channels); 0 in rows and columns that fill no square.
+    """
+    largest, shares = (np.kron(each, np.ones((1, size, size, 1))) for each in (max_pool2d(x, size), upstream))
+    rows, columns = largest.shape[1:3]
+    grad = np.zeros(x.shape)
+    grad[:, :rows, :columns] = shares * (x[:, :rows, :columns] == largest)
+    return grad
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:

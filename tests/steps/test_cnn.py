@@ -191,3 +191,22 @@ def test_train_and_save_refuses_a_wrong_name_and_missing_labels(problem, tmp_pat
     x_train, y_train, x_val, y_val = problem
     with pytest.raises(ValueError, match="each image must have a label"):
         convolution.train_and_save(linear_model(), x_train, y_train[:7], x_val, y_val, tmp_path / "best.keras")
+
+
+def test_gradients_of_convolution_and_pooling_match_central_differences():
+    from llmcourse.steps import cnn
+    from llmcourse.steps.backprop import gradient_check
+
+    rng = np.random.default_rng(11)
+    params = {"x": rng.normal(size=(2, 5, 7, 3)), "kernel": rng.normal(size=(3, 2, 3, 4))}
+    upstream = rng.normal(size=cnn.conv2d(**params).shape)
+    grads = dict(zip(("x", "kernel"), cnn.conv2d_backward(upstream, **params), strict=True))
+    assert gradient_check(lambda p: (cnn.conv2d(p["x"], p["kernel"]) * upstream).sum(), params, grads) < 1e-6
+    x = {"x": rng.normal(size=(2, 5, 7, 3))}
+    upstream = rng.normal(size=(2, 2, 3, 3))
+    grads = {"x": cnn.max_pool2d_backward(upstream, x["x"], 2)}
+    assert gradient_check(lambda p: (cnn.max_pool2d(p["x"], 2) * upstream).sum(), x, grads) < 1e-6
+    assert not grads["x"][:, 4:].any()
+    assert not grads["x"][:, :, 6:].any()
+    with pytest.raises(ValueError, match=r"must have the shape \(2, 3, 6, 4\)"):
+        cnn.conv2d_backward(upstream, **params)

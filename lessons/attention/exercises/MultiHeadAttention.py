@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_equal, expect_shape, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_gradients,
+    expect_learning,
+    expect_shape,
+    mutants,
+)
 
 from ..oracles import TOLERANCE, attend, distinct_sizes, draw, draw_mask, expect_pair
 
@@ -178,6 +188,66 @@ def it_has_the_parameters_of_keras_and_no_more(student, rng):
     layer(query, value)
     d, inner = sizes["D"], sizes["H"] * sizes["K"]
     expect_equal(layer.count_params(), 4 * d * inner + 3 * inner + d, what="layer.count_params()")
+
+
+@criterion(
+    hints=[
+        "Does a gradient come back to the inputs, and to all eight variables?",
+        "A step in NumPy, or behind ops.stop_gradient, gives right numbers, and nothing before it learns.",
+    ],
+)
+def everything_can_learn(student, rng):
+    """Gradients flow to query, value and key, and to all eight variables, with and without a mask."""
+    sizes = {"B": 1, "T": 2, "S": 3, "H": 2, "K": 2, "D": 3}
+    query, value, key = draw(rng, 1, 2, 3), draw(rng, 1, 3, 3), draw(rng, 1, 3, 3)
+    layer, variables = make_layer(student, rng, sizes, query, value)
+    student.define(
+        "def call_layer(query, value, key, layer, mask):\n    return layer(query, value, key=key, mask=mask)\n"
+    )
+    for mask in (None, np.array([[[[True, True, False], [True, False, True]]]])):
+        expect_gradients(
+            student,
+            rng,
+            "call_layer",
+            {"query": query, "value": value, "key": key},
+            lambda query, value, key, mask=mask: multi_head(variables, query, value, key, mask)[0],
+            options={"layer": layer, "mask": mask},
+        )
+    expect_learning(student, layer, query, value, what="the layer")
+
+
+@criterion(
+    hints=[
+        "While Keras compiles a model, the lengths T and S may be open. Does your call ask for them as numbers?",
+        "Leave them to split_heads, which takes ops.shape(x); the widths are known from the variables.",
+    ],
+)
+def lengths_may_be_open_and_change(student, rng):
+    """In a model for any lengths the layer gives the same numbers, in training and in inference, call after call."""
+    sizes, query, value = draw_layer_inputs(rng)
+    student.define(OPEN)
+    model = student.make_open_model(sizes["H"], sizes["K"], sizes["D"])
+    variables = draw_variables(rng, sizes)
+    model.set_weights(variables)
+    for training in (False, True):
+        for _ in range(2):
+            b, t, s = distinct_sizes(rng, 3)
+            query, value = draw(rng, b, t, sizes["D"]), draw(rng, b, s, sizes["D"])
+            mask = draw_mask(rng, b, 1, 1, s)
+            expected, _ = multi_head(variables, query, value, mask=mask)
+            what = f"the output for T = {t} and S = {s} with training={training}"
+            expect_close(model([query, value, mask], training=training), expected, what=what, tolerance=TOLERANCE)
+
+
+OPEN = """
+def make_open_model(heads, width, d_model):
+    import keras
+
+    query, value = keras.Input((None, d_model)), keras.Input((None, d_model))
+    mask = keras.Input((1, 1, None), dtype="bool")
+    layer = MultiHeadAttention(num_heads=heads, key_dim=width)
+    return keras.Model([query, value, mask], layer(query, value, mask=mask))
+"""
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -424,4 +494,101 @@ mutants(
             "        self.key_bias = ops.zeros(heads)\n",
         ),
     ],
+)
+mutants(
+    LAYER,
+    "everything_can_learn",
+    [
+        ("cuts the way back at the weights", ATTEND, f"{HEADS_IN}, mask)\n        found = ops.stop_gradient(found)"),
+        (
+            "cuts the way back to the key",
+            "to_heads(key, self.key_kernel,",
+            "to_heads(ops.stop_gradient(key), self.key_kernel,",
+        ),
+        (
+            "projects by a constant",
+            "to_heads(value, self.value_kernel,",
+            "to_heads(value, ops.stop_gradient(self.value_kernel + 0),",
+        ),
+    ],
+)
+mutants(
+    LAYER,
+    "lengths_may_be_open_and_change",
+    [
+        (
+            "asks for the length as a number",
+            MERGE,
+            "ops.reshape(ops.transpose(found, (0, 2, 1, 3)), (-1, query.shape[1], width))",
+        ),
+        (
+            "a mask in inference only",
+            "return_scores=False):",
+            "return_scores=False, training=False):\n        mask = None if training else mask",
+        ),
+        (
+            "remembers the first mask",
+            "        key = value if",
+            "        self.first = getattr(self, 'first', mask)\n        mask = self.first\n        key = value if",
+        ),
+    ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+CALL = LAYER.index("    def call(")
+accepted(
+    "einsum for the projections, in one step with the split",
+    LAYER[:CALL]
+    + """
+    def call(self, query, value, key=None, mask=None, return_scores=False):
+        if key is None:
+            key = value
+        q = ops.einsum("btd,dhk->bhtk", query, self.query_kernel) + self.query_bias[:, None, :]
+        k = ops.einsum("bsd,dhk->bhsk", key, self.key_kernel) + self.key_bias[:, None, :]
+        v = ops.einsum("bsd,dhk->bhsk", value, self.value_kernel) + self.value_bias[:, None, :]
+        found, weights = layers.scaled_dot_product_attention(q, k, v, mask)
+        output = ops.einsum("bhtk,hkd->btd", found, self.output_kernel) + self.output_bias
+        if return_scores:
+            return output, weights
+        return output
+""",
+)
+accepted(
+    "each head in a loop of its own, added up",
+    LAYER[:CALL]
+    + """
+    def call(self, query, value, key=None, mask=None, return_scores=False):
+        key = value if key is None else key
+        output, all_weights = self.output_bias, []
+        for h in range(self.num_heads):
+            q = query @ self.query_kernel[:, h] + self.query_bias[h]
+            k = key @ self.key_kernel[:, h] + self.key_bias[h]
+            v = value @ self.value_kernel[:, h] + self.value_bias[h]
+            mine = mask if mask is None or mask.shape[1] == 1 else mask[:, h : h + 1]
+            found, weights = layers.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None], mine)
+            output = output + found[:, 0] @ self.output_kernel[h]
+            all_weights.append(weights[:, 0])
+        return (output, ops.stack(all_weights, axis=1)) if return_scores else output
+""",
+)
+accepted(
+    "tensordot and transposes, attention written out",
+    LAYER[:CALL]
+    + """
+    def heads_of(self, x, kernel, bias):
+        return ops.transpose(ops.tensordot(x, kernel, axes=1) + bias, (0, 2, 1, 3))
+
+    def call(self, query, value, key=None, mask=None, return_scores=False):
+        q = self.heads_of(query, self.query_kernel, self.query_bias)
+        k = self.heads_of(value if key is None else key, self.key_kernel, self.key_bias)
+        v = self.heads_of(value, self.value_kernel, self.value_bias)
+        scores = ops.matmul(q / math.sqrt(self.key_dim), ops.swapaxes(k, -1, -2))
+        weights = ops.softmax(scores if mask is None else ops.where(mask, scores, -1e9), axis=-1)
+        if mask is not None:
+            weights = ops.where(mask, weights, 0.0)
+        merged = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
+        output = ops.tensordot(merged, self.output_kernel, axes=2) + self.output_bias
+        return (output, weights) if return_scores else output
+""",
 )

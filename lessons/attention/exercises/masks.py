@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_equal, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_shape, mutants
 
 from ..oracles import distinct_sizes
 
@@ -224,4 +224,71 @@ mutants(
             "        if mask is None:\n            mask = False\n        if True:\n            combined",
         ),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "NumPy, since masks have no gradients",
+    """
+def padding_mask(ids):
+    return (np.asarray(ids) != 0)[:, np.newaxis, np.newaxis, :]
+
+
+def causal_mask(length):
+    return np.tri(length, dtype=bool)[None, None]
+
+
+def combine_masks(*masks):
+    masks = [mask for mask in masks if mask is not None]
+    if not masks:
+        return None
+    result = np.asarray(masks[0])
+    for mask in masks[1:]:
+        result = result & np.asarray(mask)
+    return result
+""",
+)
+accepted(
+    "expand_dims, tril, and functools.reduce",
+    """
+from functools import reduce
+
+
+def padding_mask(ids):
+    real = ops.cast(ids, "bool")
+    return ops.expand_dims(real, axis=(1, 2))
+
+
+def causal_mask(length):
+    return ops.cast(ops.tril(ops.ones((1, 1, length, length))), "bool")
+
+
+def combine_masks(*masks):
+    given = [ops.convert_to_tensor(mask, dtype="bool") for mask in masks if mask is not None]
+    return reduce(ops.logical_and, given) if given else None
+""",
+)
+accepted(
+    "not equal to zero told by the absolute value, and a mask that is turned round",
+    """
+def padding_mask(ids):
+    ids = ops.convert_to_tensor(ids)
+    return ops.reshape(ops.greater(ops.abs(ids), 0), (ops.shape(ids)[0], 1, 1, ops.shape(ids)[1]))
+
+
+def causal_mask(length):
+    row = ops.reshape(ops.arange(length), (1, 1, 1, length))
+    future = ops.greater(row, ops.swapaxes(row, -1, -2))
+    return ops.logical_not(future)
+
+
+def combine_masks(*masks):
+    result = None
+    for mask in masks:
+        if mask is None:
+            continue
+        result = mask if result is None else ops.logical_not(ops.logical_or(ops.logical_not(result), ops.logical_not(mask)))
+    return result
+""",
 )

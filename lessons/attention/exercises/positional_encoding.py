@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, expect_raises, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_raises, expect_shape, mutants
 
 from ..oracles import TOLERANCE
 
@@ -51,7 +51,7 @@ def the_first_position_is_zeros_and_ones_in_turn(student, rng):
     hints=[
         "Compare your row 1 with the formula for a small width, such as 4: sin 1, cos 1, sin 0.01, cos 0.01.",
         "Pair i has the speed 10000 to the power of -2i/D. `ops.arange(0, d_model, 2)` counts 0, 2, 4, ...: 2i.",
-        "`angles = positions[:, None] * speeds[None, :]` with `speeds = 10000 ** (-ops.arange(0, D, 2) / D)`.",
+        '`angles = positions[:, None] * speeds[None, :]`, with `speeds = 10000 ** (-ops.arange(0, d_model, 2, dtype="float32") / d_model)`.',
     ],
 )
 def every_value_follows_the_formula(student, rng):
@@ -206,4 +206,47 @@ mutants(
         ("makes it even", 'raise ValueError(f"d_model must be even. Received: {d_model}.")', "d_model = d_model + 1"),
         ("refuses the even ones", "d_model % 2 != 0", "d_model % 2 == 0"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "NumPy in float64, a table filled by slices",
+    """
+def positional_encoding(length, d_model):
+    if d_model % 2:
+        raise ValueError(f"an even width is required, not {d_model}")
+    table = np.zeros((length, d_model))
+    angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, d_model, 2) / d_model)
+    table[:, 0::2], table[:, 1::2] = np.sin(angles), np.cos(angles)
+    return ops.convert_to_tensor(table.astype("float32"))
+""",
+)
+accepted(
+    "cosine as a sine that is a quarter turn ahead",
+    """
+def positional_encoding(length, d_model):
+    if d_model % 2 == 1:
+        raise ValueError(f"d_model must be even, not {d_model}")
+    columns = ops.arange(d_model)
+    speeds = ops.exp(-math.log(10000.0) * ops.cast(columns // 2 * 2, "float32") / d_model)
+    quarter = ops.cast(columns % 2, "float32") * (math.pi / 2)
+    return ops.sin(ops.cast(ops.arange(length), "float32")[:, None] * speeds + quarter)
+""",
+)
+accepted(
+    "row by row in plain Python",
+    """
+def positional_encoding(length, d_model):
+    if d_model / 2 != d_model // 2:
+        raise ValueError("no partner for the last sine: d_model = " + str(d_model))
+    rows = []
+    for p in range(length):
+        row = []
+        for i in range(d_model // 2):
+            angle = p / 10000 ** (2 * i / d_model)
+            row += [math.sin(angle), math.cos(angle)]
+        rows.append(row)
+    return ops.array(rows, dtype="float32")
+""",
 )

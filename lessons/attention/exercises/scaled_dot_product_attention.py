@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_gradients, expect_shape, mutants
 
 from ..oracles import TOLERANCE, attend, distinct_sizes, draw, draw_mask, expect_pair, scores_of
 
@@ -181,6 +181,78 @@ def the_allowed_keys_share_the_whole_weight(student, rng):
     expected = attend(query, key, value, mask)
     expect_close(weights, expected[1], what="the weights", tolerance=TOLERANCE)
     expect_close(output, expected[0], what="the output", tolerance=TOLERANCE)
+    query, key, mask = draw_tempting(rng, query, key)
+    output, weights = call_attention(student, query, key, value, mask)
+    expected = attend(query, key, value, mask)
+    words = "where forbidden keys have far larger scores"
+    expect_close(weights, expected[1], what=f"the weights {words}", tolerance=TOLERANCE)
+    expect_close(output, expected[0], what=f"the output {words}", tolerance=TOLERANCE)
+
+
+def draw_tempting(rng, query, key):
+    """Draw a query and keys of which the forbidden ones match far better than the allowed ones, and the mask."""
+    mask = draw_mask(rng, *query.shape[:2], 1, key.shape[2])
+    direction = query[..., :1, :] / np.linalg.norm(query[..., :1, :], axis=-1, keepdims=True)
+    query = np.repeat(direction, query.shape[2], axis=2) * np.float32(np.sqrt(query.shape[-1]))
+    key = np.where(np.swapaxes(mask, -1, -2), 0 * direction, 30 * direction) + 0.3 * key  # scores near 0 and near 30
+    return query, key.astype(np.float32), mask
+
+
+@criterion(
+    hints=[
+        "Does a gradient come back to query, key and value, through every step of your code?",
+        "A step in NumPy or behind ops.stop_gradient gives right numbers, and the network learns nothing through it.",
+    ],
+)
+def gradients_come_back_to_query_key_and_value(student, rng):
+    """The gradients of the output by query, key and value are right, with and without a mask."""
+    b, h, t, k, e = (int(size) for size in rng.permutation([1, 2, 2, 3, 3]))
+    s = int(rng.integers(2, 4))
+    arrays = {"query": draw(rng, b, h, t, k), "key": draw(rng, b, h, s, k), "value": draw(rng, b, h, s, e)}
+    for mask in (None, rng.uniform(size=(b, h, t, s)) < 0.7):
+        expect_gradients(
+            student,
+            rng,
+            "scaled_dot_product_attention",
+            arrays,
+            lambda query, key, value, mask=mask: attend(query, key, value, mask)[0],
+            options={} if mask is None else {"mask": mask},
+        )
+
+
+@criterion(
+    hints=[
+        "While Keras compiles a model, lengths may be open: what is `key.shape[-2]` then?",
+        "The only number that you need is the width K, the last axis of key, and that is always known. Everything else "
+        "broadcasts.",
+    ],
+)
+def lengths_may_be_open(student, rng):
+    """The function works in a model for sentences of any number and length, and one model reads several lengths."""
+    heads, width = distinct_sizes(rng, 2)
+    student.define(OPEN)
+    model = student.make_open_model(heads, width)
+    for _ in range(2):
+        b, t, s = distinct_sizes(rng, 3)
+        query, key, value = draw(rng, b, heads, t, width), draw(rng, b, heads, s, width), draw(rng, b, heads, s, width)
+        mask = draw_mask(rng, b, 1, 1, s)
+        expected = attend(query, key, value, mask)[0]
+        what = f"the output of a model with open lengths, for T = {t} and S = {s}"
+        expect_close(model([query, key, value, mask]), expected, what=what, tolerance=TOLERANCE)
+
+
+OPEN = """
+def make_open_model(heads, width):
+    import keras
+
+    class Attend(keras.layers.Layer):
+        def call(self, inputs):
+            return scaled_dot_product_attention(*inputs)[0]
+
+    query, key, value = (keras.Input((heads, None, width)) for _ in range(3))
+    inputs = [query, key, value, keras.Input((1, 1, None), dtype="bool")]
+    return keras.Model(inputs, Attend()(inputs))
+"""
 
 
 @criterion(
@@ -476,4 +548,88 @@ mutants(
             "mask = mask if mask.shape == tuple(scores.shape) else mask[:1]; " + BEFORE,
         ),
     ],
+)
+mutants(
+    ATTENTION,
+    "the_allowed_keys_share_the_whole_weight",
+    [
+        (
+            "softmax first, then zero, and normalised with a small constant",
+            f"    if mask is not None:\n        {BOTH}\n",
+            f"    weights = {SOFT}\n    if mask is not None:\n        weights = ops.where(mask, weights, 0.0)\n"
+            "        weights = weights / (ops.sum(weights, axis=-1, keepdims=True) + 1e-9)\n",
+        ),
+    ],
+)
+mutants(
+    ATTENTION,
+    "gradients_come_back_to_query_key_and_value",
+    [
+        ("cuts the way back to query and key", "return output", "return ops.matmul(ops.stop_gradient(weights), value)"),
+        (
+            "attends in NumPy",
+            "ops.matmul(weights, value)",
+            "ops.convert_to_tensor(np.matmul(np.array(weights), np.array(value)))",
+        ),
+        ("the key is a constant", "ops.swapaxes(key, -1, -2)", "ops.stop_gradient(ops.swapaxes(key, -1, -2))"),
+    ],
+)
+mutants(
+    ATTENTION,
+    "lengths_may_be_open",
+    [
+        (
+            "spreads the mask over lengths that it asks for",
+            BEFORE,
+            "scores = ops.where(ops.broadcast_to(mask, tuple(scores.shape)), scores, -1e9)",
+        ),
+        (
+            "asks how many keys there are",
+            "    output =",
+            "    weights = ops.reshape(weights, (-1, *weights.shape[1:]))\n    output =",
+        ),
+    ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "einsum, and a mask that is added as a bias",
+    """
+def scaled_dot_product_attention(query, key, value, mask=None):
+    scores = ops.einsum("bhtk,bhsk->bhts", query, key) * (query.shape[-1] ** -0.5)
+    if mask is None:
+        weights = ops.softmax(scores)
+    else:
+        allowed = ops.cast(mask, "float32")
+        weights = ops.softmax(scores * allowed + (allowed - 1.0) * 1e9, axis=-1) * allowed
+    return ops.einsum("bhts,bhse->bhte", weights, value), weights
+""",
+)
+accepted(
+    "the query is divided before the product; exponentials of the allowed keys, a safe denominator",
+    """
+def scaled_dot_product_attention(query, key, value, mask=None):
+    query = ops.convert_to_tensor(query) / math.sqrt(query.shape[-1])
+    scores = query @ ops.transpose(key, (0, 1, 3, 2))
+    mask = ops.ones_like(scores, dtype="bool") if mask is None else ops.logical_and(mask, ops.ones_like(scores, "bool"))
+    top = ops.max(ops.where(mask, scores, -1e9), axis=-1, keepdims=True)
+    odds = ops.where(mask, ops.exp(ops.minimum(scores - top, 0.0)), 0.0)
+    total = ops.sum(odds, axis=-1, keepdims=True)
+    weights = odds / ops.where(total > 0, total, 1.0)
+    return weights @ ops.convert_to_tensor(value), weights
+""",
+)
+accepted(
+    "a list as the pair, and multiplication by the mask at the end",
+    """
+def scaled_dot_product_attention(query, key, value, mask=None):
+    s = ops.divide(ops.matmul(query, ops.moveaxis(key, -1, -2)), math.sqrt(ops.shape(key)[-1]))
+    if mask is None:
+        w = steps.softmax(s)
+        return [ops.matmul(w, value), w]
+    w = steps.softmax(ops.where(mask, s, ops.full_like(s, -1e30)))
+    w = ops.multiply(w, ops.cast(mask, w.dtype))
+    return [ops.matmul(w, value), w]
+""",
 )

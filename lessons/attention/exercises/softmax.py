@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_gradients, mutants
 
 from ..oracles import distinct_sizes, draw, softmax
 
@@ -89,6 +89,27 @@ def the_result_is_a_tensor(student, rng):
     )
     scores = draw(rng, *distinct_sizes(rng, 2))
     expect(student.softmax_gives_a_tensor(scores), required="softmax(scores) is a tensor", received="something else")
+
+
+@criterion(
+    hints=[
+        "Can a learner who changes the scores a little see the weights move, through every step of your code?",
+        "The gradient must come back through the exponential and through the sum. Which step cuts the way?",
+        "Use ops.exp, ops.max and ops.sum on the scores themselves, without NumPy and without ops.stop_gradient around them.",
+    ],
+)
+def gradients_come_back_to_the_scores(student, rng):
+    """The gradient that comes back to the scores is that of softmax, along any axis."""
+    for axis in (-1, 0):
+        scores = draw(rng, *distinct_sizes(rng, 2, low=3, high=6))
+        expect_gradients(
+            student,
+            rng,
+            "softmax",
+            {"scores": scores},
+            lambda scores, axis=axis: softmax(scores, axis),
+            options={"axis": axis},
+        )
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -183,4 +204,43 @@ def softmax(scores, axis=-1):
         ),
         ("goes back to NumPy at the end", "odds / total", "ops.convert_to_numpy(odds / total)"),
     ],
+)
+mutants(
+    SOFTMAX,
+    "gradients_come_back_to_the_scores",
+    [
+        ("cuts the way back", "odds / total", "ops.stop_gradient(odds / total)"),
+        ("cuts the way through the sum", "odds / total", "odds / ops.stop_gradient(total)"),
+        ("through NumPy and back", "odds / total", "ops.convert_to_tensor(np.array(odds) / np.array(total))"),
+    ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "the exponential of the scores minus log-sum-exp",
+    """
+def softmax(scores, axis=-1):
+    return ops.exp(scores - ops.logsumexp(scores, axis=axis, keepdims=True))
+""",
+)
+accepted(
+    "the axis moved to the end and back",
+    """
+def softmax(scores, axis=-1):
+    moved = ops.moveaxis(ops.convert_to_tensor(scores), axis, -1)
+    moved = ops.exp(moved - ops.amax(moved, axis=-1)[..., None])
+    moved = ops.divide(moved, ops.sum(moved, axis=-1)[..., None])
+    return ops.moveaxis(moved, -1, axis)
+""",
+)
+accepted(
+    "no gradient through the maximum, which cancels",
+    """
+def softmax(scores, axis=-1):
+    scores = ops.cast(scores, "float32")
+    top = ops.stop_gradient(ops.max(scores, axis=axis, keepdims=True))
+    odds = ops.power(math.e, ops.subtract(scores, top))
+    return odds * ops.reciprocal(ops.sum(odds, axis=axis, keepdims=True))
+""",
 )

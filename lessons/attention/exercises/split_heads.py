@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_raises, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_raises, expect_shape, mutants
 
 from ..oracles import distinct_sizes, draw
 
@@ -267,4 +267,54 @@ mutants(
             "batch, heads, length, width = map(int, x.shape)",
         ),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "minus one in reshape for what is open",
+    """
+def split_heads(x, num_heads):
+    width = x.shape[-1]
+    if width % num_heads:
+        raise ValueError(f"{width} columns cannot be shared out among {num_heads} heads")
+    x = ops.reshape(x, (ops.shape(x)[0], -1, num_heads, width // num_heads))
+    return ops.swapaxes(x, 1, 2)
+
+
+def merge_heads(x):
+    heads, width = x.shape[1], x.shape[3]
+    return ops.reshape(ops.swapaxes(x, 1, 2), (ops.shape(x)[0], -1, heads * width))
+""",
+)
+accepted(
+    "pieces cut out and stacked, side by side again",
+    """
+def split_heads(x, num_heads):
+    x = ops.convert_to_tensor(x)
+    if x.shape[2] % num_heads != 0:
+        raise ValueError("D must be a multiple of H, but they are %d and %d" % (x.shape[2], num_heads))
+    return ops.stack(ops.split(x, num_heads, axis=-1), axis=1)
+
+
+def merge_heads(x):
+    x = ops.convert_to_tensor(x)
+    return ops.concatenate([x[:, head] for head in range(x.shape[1])], axis=-1)
+""",
+)
+accepted(
+    "einsum in place of the transpose",
+    """
+def split_heads(x, num_heads):
+    quotient, rest = divmod(int(x.shape[-1]), num_heads)
+    if rest > 0:
+        raise ValueError(f"cannot split {x.shape[-1]} into {num_heads}")
+    b, t = ops.shape(x)[0], ops.shape(x)[1]
+    return ops.einsum("bthk->bhtk", ops.reshape(x, (b, t, num_heads, quotient)))
+
+
+def merge_heads(x):
+    b, h, t, k = ops.shape(x)
+    return ops.reshape(ops.einsum("bhtk->bthk", x), (b, t, h * k))
+""",
 )
