@@ -2,31 +2,32 @@
 # # Convolution: networks that see
 #
 # In the last lesson a network learned to read digits, and it treated each image as a list of 784 numbers. It did not
-# know which pixels are neighbours. In the next two and a half hours you build a network that does. It has a third of
-# the parameters and makes about half as many mistakes. On the way you learn how to train a network honestly, how to say
+# know which pixels are neighbours. Here you build a network that does. It has a third of the parameters and makes about
+# half as many mistakes. On the way you learn how to train a network honestly, how to say
 # how good it is, and how to save it and use it again.
 #
 # **What you will be able to do**
 #
-# - say what a convolution computes, with the shape of every array, and write it in NumPy with padding and stride;
+# - say what a convolution computes, with the shape of every array, and write it in NumPy with padding and stride, forward
+#   and backward;
 # - explain why it needs so few parameters, and how far a deep network sees (its receptive field);
 # - build a network with batch normalisation, dropout and augmentation, and know which of them rest when it is used;
 # - judge a classifier with a confusion matrix, precision, recall and F1, and not be fooled by accuracy;
 # - train with a validation set, keep the best epoch, save the model, load it again, and look at the test set once.
 #
-# **What you need:** the lesson *A neural network from scratch*: layers, ReLU, softmax and cross-entropy, mini-batches,
-# overfitting, and how a Keras model is built. No graphics card.
+# **What you need:** the lessons `mlp` and `backprop`: layers, ReLU, softmax and cross-entropy, the gradient check,
+# mini-batches, overfitting, and how a Keras model is built. No graphics card.
 #
 # | part | | minutes | exercise |
 # | --- | --- | ---: | --- |
 # | 1 | Images are not lists | 10 | |
-# | 2 | Getting the data ready | 10 | 1 `prepare` |
-# | 3 | Convolution | 40 | 2 `conv2d` |
-# | 4 | Pooling, and how far a network sees | 15 | 3 `max_pool2d` |
-# | 5 | A network that sees | 30 | 4 `build_cnn` |
-# | 6 | Which mistakes? The confusion matrix | 10 | 5 `confusion_matrix` |
-# | 7 | Precision, recall, F1 | 15 | 6 `precision_recall_f1` |
-# | 8 | Train, choose, save, and test once | 20 | 7 `train_and_save` |
+# | 2 | Getting the data ready | 15 | 1 `prepare` |
+# | 3 | Convolution, forward and backward | 70 | 2 `conv2d`, 3 `conv2d_backward` |
+# | 4 | Pooling, and how far a network sees | 35 | 4 `max_pool2d`, 5 `max_pool2d_backward` |
+# | 5 | A network that sees | 40 | 6 `build_cnn` |
+# | 6 | Which mistakes? The confusion matrix | 10 | 7 `confusion_matrix` |
+# | 7 | Precision, recall, F1 | 20 | 8 `precision_recall_f1` |
+# | 8 | Train, choose, save, and test once | 35 | 9 `train_and_save` |
 #
 # As before: replace `raise NotImplementedError` by your code, run the cell, then run the `check` cell below it. Each
 # time you ask it gives one hint more. If you are stuck, go on: later cells use tested versions from the package, such
@@ -183,15 +184,6 @@ print("the label", digits.y_train[0], "is now", y_train[0])
 # - No channel axis, or the channels in front: `(N, 1, 28, 28)` is the order of another library.
 # - `images / images.max()`: right by luck, as long as one pixel is 255.
 # - One-hot rows with as many columns as classes *occur*. A batch without a 9 then gets 9 columns.
-# - NumPy used but not imported. In a notebook a name lives on after its cell was deleted, so code seems to work that
-#   runs nowhere else. Try every notebook with *Restart Kernel and Run All Cells* before you give it to anybody:
-
-# %% tags=["explore"]
-copied_code = "labels = np.zeros(3)"  # a line from a page that forgot `import numpy as np`
-try:
-    exec(copied_code, {})  # in a fresh namespace, as in somebody else's notebook
-except NameError as error:
-    print("NameError:", error)
 
 # %% [markdown]
 # ## 3. Convolution
@@ -246,7 +238,8 @@ plots.convolution_steps(seven, ink_above, places=[(5, 5), (7, 6), (19, 15)])
 # %% [markdown]
 # ### Stride and padding
 #
-# Two settings decide how large the result is. In one direction, with $n$ pixels and a window of $k$:
+# Two settings decide how large the result is. In one direction, with $L$ pixels (the length of a row or a column) and a
+# window of $w$:
 #
 # **Stride** $s$: move the window by $s$ pixels each time instead of 1. Window number $r$ begins at pixel $r \cdot s$,
 # so in the formula above $r + i$ becomes $r\,s + i$, and $c + j$ becomes $c\,s + j$.
@@ -257,10 +250,10 @@ plots.convolution_steps(seven, ink_above, places=[(5, 5), (7, 6), (19, 15)])
 #
 # | padding | number of results | zeros that are added |
 # | --- | --- | --- |
-# | `"valid"` | $\lfloor (n - k)/s \rfloor + 1$ | none |
-# | `"same"` | $m = \lceil n/s \rceil$ | $t = \max\bigl((m - 1)\,s + k - n,\; 0\bigr)$ in all |
+# | `"valid"` | $\lfloor (L - w)/s \rfloor + 1$ | none |
+# | `"same"` | $m = \lceil L/s \rceil$ | $t = \max\bigl((m - 1)\,s + w - L,\; 0\bigr)$ in all |
 #
-# Where does $t$ come from? The last window begins at $(m-1)\,s$ and ends at $(m-1)\,s + k$. What it needs beyond $n$ is
+# Where does $t$ come from? The last window begins at $(m-1)\,s$ and ends at $(m-1)\,s + w$. What it needs beyond $L$ is
 # missing. Of the $t$ zeros, $\lfloor t/2 \rfloor$ come first (at the top, at the left), and **the rest at the end** (at
 # the bottom, at the right). If $t$ is odd, there is one more at the end.
 
@@ -366,9 +359,84 @@ plots.feature_maps(seven, np.maximum(maps[0], 0), kernels[:, :, 0], names=list(e
 # **Common mistakes**
 #
 # - Height and width exchanged. With square images and kernels nobody notices, until the first image that is not square.
-# - $\lfloor (n-k)/s \rfloor$ without the $+1$. Count the fence posts, not the gaps.
-# - $\lfloor k/2 \rfloor$ zeros on both sides for `"same"`. That is right for odd kernels and stride 1 only.
+# - $\lfloor (L-w)/s \rfloor$ without the $+1$. Count the fence posts, not the gaps.
+# - $\lfloor w/2 \rfloor$ zeros on both sides for `"same"`. That is right for odd kernels and stride 1 only.
 # - A separate result for each channel. One filter adds up over all channels.
+
+# %% [markdown]
+# ### The way back through a convolution
+#
+# A convolution is affine, so its gradients come from the question of the last lesson: **which entries of the result does a
+# number touch, and with which factor?** Let $\delta = \partial J/\partial\,\text{out}$ be the upstream gradient, shape
+# $(N, \text{height}', \text{width}', F)$; stride 1 and no padding.
+#
+# - The weight $k[i, j, d, f]$ touches the result at *every* place $(r, c)$ of every image, with the factor
+#   $x[n, r + i, c + j, d]$. So its gradient is the sum over all of them:
+#   $$\frac{\partial J}{\partial k[i, j, d, f]} = \sum_{n, r, c} x[n, r + i, c + j, d]\; \delta[n, r, c, f]$$
+# - The pixel $x[n, r + i, c + j, d]$ touches the result at $(r, c)$ with the factor $k[i, j, d, f]$, and it lies under
+#   several windows. Its gradient adds up over all places $(i, j)$ of the kernel and all filters.
+#
+# In code it is the loop over $(i, j)$ again. With the slice `window = x[:, i : i + rows, j : j + columns]`, the first is a
+# sum of products, `np.einsum("nrcd,nrcf->df", window, upstream)` (letters that are missing on the right are summed over),
+# and the second adds `upstream @ kernel[i, j].T` **to the same slice** of the gradient by `x`.
+#
+# > **Think first.** A pixel in the corner of the image, and one in the middle: which gets more shares?
+#
+# <details>
+# <summary>Answer</summary>
+#
+# The one in the middle: it lies under $kh \cdot kw$ windows, the one in the corner under a single one.
+#
+# </details>
+#
+# ### Exercise 3: the gradients of a convolution
+
+
+# %% exercise="conv2d_backward" forbid=["llmcourse.steps.cnn.conv2d_backward"]
+def conv2d_backward(upstream, x, kernel):
+    """Carry a gradient back through conv2d(x, kernel), with stride 1 and padding "valid".
+
+    Args:
+        upstream: float array (N, height - kh + 1, width - kw + 1, F), the derivative of the loss by the result.
+        x: float array (N, height, width, channels); it stays as it is.
+        kernel: float array (kh, kw, channels, F); it stays as it is.
+
+    Returns:
+        A pair of float arrays: the derivative of the loss by x, with the shape of x, and by kernel, with its shape.
+    """
+    ### BEGIN SOLUTION
+    kh, kw = kernel.shape[:2]
+    rows, columns = upstream.shape[1:3]
+    grad_x, grad_kernel = np.zeros(x.shape), np.zeros(kernel.shape)
+    for i in range(kh):
+        for j in range(kw):
+            window = x[:, i : i + rows, j : j + columns]  # (N, rows, columns, channels)
+            grad_kernel[i, j] = np.einsum("nrcd,nrcf->df", window, upstream)
+            grad_x[:, i : i + rows, j : j + columns] += upstream @ kernel[i, j].T
+    return grad_x, grad_kernel
+    ### END SOLUTION
+
+
+# %% check="conv2d_backward"
+check("conv2d_backward")
+
+# %% [markdown]
+# ### A look at what it did: the gradient check of the last lesson
+
+# %% tags=["explore"]
+rng = np.random.default_rng(2)
+params = {"x": rng.normal(size=(2, 5, 6, 3)), "kernel": rng.normal(size=(3, 2, 3, 4))}
+upstream = rng.normal(size=(2, 3, 5, 4))  # the numbers by which the results are weighed in the loss
+grad_x, grad_kernel = steps.conv2d_backward(upstream, **params)
+
+
+def weighed_sum(params):
+    """Give a loss whose derivative by the result is upstream."""
+    return (steps.conv2d(params["x"], params["kernel"]) * upstream).sum()
+
+
+error = steps.gradient_check(weighed_sum, params, {"x": grad_x, "kernel": grad_kernel})
+print("the gradients are right:", error < 1e-6)
 
 # %% [markdown]
 # ## 4. Pooling, and how far a network sees
@@ -385,7 +453,7 @@ plots.feature_maps(seven, np.maximum(maps[0], 0), kernels[:, :, 0], names=list(e
 #
 # The squares do not overlap. The fifth column fills no square and is **dropped**. Each channel is pooled by itself, so
 # `(N, height, width, channels)` becomes `(N, height // size, width // size, channels)`. Two things are gained: the next
-# layers have four times less to do, and if the digit moves by a pixel, most squares still have the same maximum.
+# layers have four times less to do, and if a feature moves by a pixel inside its square, nothing changes at all.
 #
 # There is nothing to learn in pooling; it has no weights. A convolution with stride 2 halves the image as well, and
 # does not even compute the values that pooling would throw away. Many modern networks use that instead.
@@ -394,14 +462,14 @@ plots.feature_maps(seven, np.maximum(maps[0], 0), kernels[:, :, 0], names=list(e
 #
 # One value after a 3 × 3 convolution depends on 3 × 3 pixels. Put a second 3 × 3 convolution on top, and its value
 # depends on 3 × 3 values of the first, that is, on 5 × 5 pixels. What a value depends on is its **receptive field**. It
-# grows faster where strides and pooling make the steps larger. Let $R$ be its side, and $J$ the **jump**: how many
-# pixels of the image lie between neighbouring values of the layer. At the image itself $R = 1$ and $J = 1$. Each layer
-# with a window of $k$ and stride $s$ changes them (pooling with size $p$ counts as $k = s = p$):
+# grows faster where strides and pooling make the steps larger. Let $R$ be its side, and $\Delta$ the **jump**: by how many
+# pixels of the image neighbouring values of the layer are apart. At the image itself $R = 1$ and $\Delta = 1$. Each layer
+# with a window of $w$ and stride $s$ changes them (pooling with size $p$ counts as $w = s = p$):
 #
-# $$R \leftarrow R + (k - 1)\, J \qquad\text{then}\qquad J \leftarrow J\, s$$
+# $$R \leftarrow R + (w - 1)\, \Delta \qquad\text{then}\qquad \Delta \leftarrow \Delta\, s$$
 #
-# For convolution 3 × 3, pooling 2, convolution 3 × 3, pooling 2: $R = 1 + 2 = 3$; then $3 + 1 = 4$ and $J = 2$; then
-# $4 + 2 \cdot 2 = 8$; then $8 + 1 \cdot 2 = 10$ and $J = 4$. From a few pixels in the first layer to strokes in the
+# For convolution 3 × 3, pooling 2, convolution 3 × 3, pooling 2: $R = 1 + 2 = 3$; then $3 + 1 = 4$ and $\Delta = 2$; then
+# $4 + 2 \cdot 2 = 8$; then $8 + 1 \cdot 2 = 10$ and $\Delta = 4$. From a few pixels in the first layer to strokes in the
 # second and whole digits in the dense layer at the end: small things are put together to larger ones.
 
 # %% tags=["explore"]
@@ -414,12 +482,13 @@ plots.receptive_field([("convolution", 3, 1), ("pooling", 2, 2), ("convolution",
 # <details>
 # <summary>Answer</summary>
 #
-# $R = 1 + 4 = 5$, $J = 2$; then $R = 5 + 2 \cdot 2 = 9$, $J = 4$; then $R = 9 + 2 \cdot 4 = 17$, $J = 8$. Seventeen
-# pixels in three layers, most of a digit. The network of part 5 is built like this.
+# $R = 1 + 4 = 5$, $\Delta = 2$; then $R = 5 + 2 \cdot 2 = 9$, $\Delta = 4$; then $R = 9 + 2 \cdot 4 = 17$, $\Delta = 8$.
+# Seventeen pixels in three layers, most of a digit. The network of the package, which we train in part 5, is built like
+# this.
 #
 # </details>
 #
-# ### Exercise 3: max pooling
+# ### Exercise 4: max pooling
 #
 # A hint on tools: `x.reshape(N, rows, size, columns, size, channels)` splits the axis of height into *which square* and
 # *which row in the square*, and the same for the width. `.max(axis=(2, 4))` takes the maximum over two axes at once.
@@ -463,6 +532,7 @@ def share_that_stays(before, after):
 
 
 both = np.stack([seven, np.roll(seven, 1, axis=1)])[..., np.newaxis]  # (2, 28, 28, 1)
+print(f"the image itself: {share_that_stays(*both):.2f} stay in their place")
 edges_of_both = steps.conv2d(both, kernels, 1, "same")  # (2, 28, 28, 4)
 for size in (1, 2, 4):
     pooled = steps.max_pool2d(edges_of_both, size)
@@ -474,6 +544,44 @@ for size in (1, 2, 4):
 # - Padding with zeros where something is left over. If all values are negative, the 0 wins.
 # - A maximum over the channels. Each channel is another feature; they must not be mixed here.
 # - `reshape` with the axes in another order. `(N, size, rows, ...)` is also possible, and takes rows that are far apart.
+
+# %% [markdown]
+# ### The way back through pooling
+#
+# The result of a square depends on its largest value alone. So that place gets the whole gradient of the square, and all
+# others get 0: **pooling hands the gradient to the winner**. Rows and columns that filled no square get 0 as well.
+#
+# To find the winners, spread each pooled value over its square and compare with `x`. `a.repeat(size, axis=1)` repeats each
+# row `size` times, and the same with `axis=2` for the columns.
+#
+# ### Exercise 5: the gradient of max pooling
+
+
+# %% exercise="max_pool2d_backward" forbid=["llmcourse.steps.cnn.max_pool2d_backward"]
+def max_pool2d_backward(upstream, x, size):
+    """Carry a gradient back through max_pool2d(x, size).
+
+    Args:
+        upstream: float array (N, height // size, width // size, channels), the derivative of the loss by the result.
+        x: float array (N, height, width, channels), in which no two values are equal; it stays as it is.
+        size: side of a square, 1 or more.
+
+    Returns:
+        Float array with the shape of x, the derivative of the loss by x.
+    """
+    ### BEGIN SOLUTION
+    pooled = steps.max_pool2d(x, size)
+    rows, columns = pooled.shape[1] * size, pooled.shape[2] * size  # those that belong to a square
+    largest = pooled.repeat(size, axis=1).repeat(size, axis=2)
+    shares = upstream.repeat(size, axis=1).repeat(size, axis=2)
+    grad = np.zeros(x.shape)
+    grad[:, :rows, :columns] = shares * (x[:, :rows, :columns] == largest)
+    return grad
+    ### END SOLUTION
+
+
+# %% check="max_pool2d_backward"
+check("max_pool2d_backward")
 
 # %% [markdown]
 # ## 5. A network that sees
@@ -535,7 +643,7 @@ for name, layer in {"Dropout": keras.layers.Dropout(0.5), "RandomTranslation": m
 # And do not write `training=True` *inside* a model. A plain `model(x)` obeys it, and the same image gets another answer each
 # time, while `model.predict(x)` overrules it: one network with two kinds of answers.
 #
-# ### Exercise 4: build the network
+# ### Exercise 6: build the network
 #
 # Two blocks or more, at most 300,000 parameters. A convolution of 16 filters of 5 × 5 with stride 2 is
 # `keras.layers.Conv2D(16, 5, strides=2, padding="same", use_bias=False)`; pooling would be `keras.layers.MaxPooling2D(2)`.
@@ -549,11 +657,12 @@ def build_cnn(dropout, augment):
 
     Args:
         dropout: number from 0 to less than 1, the share of values that a Dropout layer sets to 0 in training.
-        augment: True or False; if True, each image is moved (or turned, or zoomed) a little in training.
+        augment: True or False; if True, each image is moved a little in training (by at most a quarter of its size), or
+            turned (by at most a tenth of a full turn), or zoomed (by at most 30 %).
 
     Returns:
         A keras.Model that maps images (N, 28, 28, 1), from 0 to 1, to logits (N, 10), without a softmax. It has at
-        least two convolutions, at most 300,000 parameters, and with training=False no random numbers play a part.
+        least two convolutions, each followed by a ReLU or another bend, a stride or pooling, at most 300,000 parameters, and with training=False no random numbers play a part.
     """
     ### BEGIN SOLUTION
     import keras
@@ -578,8 +687,9 @@ check("build_cnn")
 # %% [markdown]
 # ### Adam
 #
-# One more tool, the optimizer. Momentum, from the last lesson, keeps a running average of the gradient $g$. **Adam** also
-# keeps a running average of its square, and divides by the root of it:
+# One more tool, the optimizer. Momentum, from the last lesson, adds up gradients, older ones with ever smaller
+# weights. **Adam** keeps a running *average* of the gradient $g$, and another one of its square, and divides the first by
+# the root of the second:
 #
 # $$
 # m \leftarrow 0.9\, m + 0.1\, g \qquad
@@ -612,6 +722,56 @@ print(f"validation accuracy after three epochs >= 0.9: {accuracy >= 0.9}")
 
 # %% [markdown]
 # After three epochs it is nearly where the network of the last lesson was after twenty.
+#
+# ### The thesis of part 1, proven
+#
+# We said: the network of the last lesson does not know which pixels are neighbours, and this one does. Then shuffling all
+# pixels in one and the same way must do nothing to the first, and cost the second what it has in advance.
+#
+# > **Predict, then run.** Four trainings of four epochs, without dropout: two networks, on digits and on shuffled digits.
+# > By how much is the convolution ahead, on each?
+
+
+# %% tags=["explore", "nbval-ignore-output"]
+def validation_accuracy(build, train, validation):
+    """Train a network for four epochs, and measure it on the validation digits."""
+    keras.utils.set_random_seed(1)
+    network = build()
+    network.compile(
+        optimizer=keras.optimizers.Adam(0.002),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    network.fit(train, y_train, batch_size=64, epochs=4, verbose=0)
+    return network.evaluate(validation, y_val, verbose=0)[1]
+
+
+def shuffle_pixels(images):
+    """Rearrange the pixels of all images by the one order of part 1."""
+    return images.reshape(len(images), 784)[:, order].reshape(images.shape)
+
+
+def build_dense():
+    """Build 784 -> 128 -> 10, the network of the last lesson."""
+    return keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), *steps.build_mlp(128).layers])
+
+
+rows = {}
+for name, build in {"dense": build_dense, "convolution": lambda: cnn.build_small_cnn(dropout=0.0)}.items():
+    plain = validation_accuracy(build, x_train, x_val)
+    mixed = validation_accuracy(build, shuffle_pixels(x_train), shuffle_pixels(x_val))
+    rows[name] = (plain, mixed)
+    print(f"{name:12s} digits {plain:.3f}   shuffled digits {mixed:.3f}")
+ahead = [rows["convolution"][place] - rows["dense"][place] for place in (0, 1)]
+print(
+    f"the convolution is ahead by {100 * ahead[0]:.1f} points on digits and by {100 * ahead[1]:.1f} on shuffled digits"
+)
+
+# %% [markdown]
+# The dense network does not care. The convolution still learns something from shuffled digits, since its last layer is
+# dense, but its advance is gone: it needs neighbours that are neighbours. Its strength is an assumption about images, and
+# where the assumption is false, it is worth nothing.
 #
 # ### Softmax together with `from_logits`: once too often
 #
@@ -663,7 +823,7 @@ print(f"perfect probabilities, taken for logits:       loss {float(loss(right, r
 #
 # Some books have the two axes the other way round, so always look which is which. Ours: **rows are true classes**.
 #
-# ### Exercise 5: the confusion matrix
+# ### Exercise 7: the confusion matrix
 
 
 # %% exercise="confusion_matrix" forbid=["llmcourse.steps.cnn.confusion_matrix", "sklearn.metrics.confusion_matrix", "tensorflow.math.confusion_matrix"]
@@ -732,7 +892,7 @@ plots.confusion_matrix(confusion, title="800 validation digits after three epoch
 # If a class was never predicted, its precision would be 0/0, and so would be the recall of a class without samples, or
 # F1 where both are 0. We agree on **0** in all these cases, as scikit-learn does.
 #
-# ### Exercise 6: precision, recall and F1 of each class
+# ### Exercise 8: precision, recall and F1 of each class
 #
 # A tool that helps: `np.divide(a, b, out=np.zeros(len(a)), where=b > 0)` divides only where `b > 0` and leaves the 0
 # elsewhere, without a warning.
@@ -783,14 +943,14 @@ for name, matrix in assistants.items():
 
 # %% [markdown]
 # The accuracy prefers the first assistant, who never finds anything, to the second, who finds everything. F1 sees through
-# both. Three statements that you will meet on popular pages, and why they are wrong:
+# both. Three statements that are often made, and why they are wrong:
 #
 # - *"F1 is the mean of accuracy and recall."* It is the **harmonic** mean of **precision** and recall. Look at the second
 #   assistant: the "mean" praises 40 false alarms with 0.98; F1 says 0.33.
 # - *"Recall judges how well the negatives are recognised."* Recall asks only about those that **are** of the class, here
 #   the ten urgent letters. The share of the negatives that are recognised is another quantity, called *specificity*.
-# - *"Accuracy plus recall, in one number."* The accuracy of a rare class is nearly always close to 1, whatever a
-#   classifier does. Whoever adds it adds a constant and hides the false alarms.
+# - *"Accuracy plus recall, in one number."* The accuracy of a rare class is close to 1 for everybody who seldom
+#   raises the alarm, with or without knowledge. Whoever adds it hides the false alarms.
 
 # %% tags=["explore", "nbval-ignore-output"]
 print("digit  precision  recall    F1")
@@ -816,7 +976,7 @@ print(f"the best of 200 coins, on the 100 questions that chose it: {right[best, 
 print(f"the same coin on 100 new questions:                        {right[best, 100:].mean():.0%}")
 
 # %% [markdown]
-# Popular code passes the test set to `fit` as `validation_data`, keeps the epoch with the best result on it, and reports
+# Careless code passes the test set to `fit` as `validation_data`, keeps the epoch with the best result on it, and reports
 # this result as "test accuracy". It is the coin's first number. Therefore:
 #
 # - the **training** set is for the parameters;
@@ -837,7 +997,7 @@ print(f"the same coin on 100 new questions:                        {right[best, 
 # - `model.save(path)` writes the whole model into a file whose name ends with `.keras`: its structure, its weights, and
 #   the state of the optimizer. `keras.saving.load_model(path)` gives it back.
 #
-# ### Exercise 7: train, keep the best epoch, save
+# ### Exercise 9: train, keep the best epoch, save
 #
 # The check trains small networks on small problems, and then a network on digits, moved and dimmed a little, whose ten
 # classes have been renamed. It wants 95 % of 1,000 digits that the network has never seen. Adam with learning rate 0.002,
@@ -890,6 +1050,23 @@ def train_and_save(model, x_train, y_train, x_val, y_val, path):
 check("train_and_save")
 
 # %% [markdown]
+# ### Before the real training: the three questions
+#
+# You know them from the last lesson: is the first loss near $\log 10 \approx 2.3$; can the network learn one batch by heart;
+# do the two curves tell a plausible story? The first two take seconds, the third is the plot below.
+
+# %% tags=["explore", "nbval-ignore-output"]
+keras.utils.set_random_seed(0)
+probe = cnn.build_small_cnn(dropout=0.0)
+cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
+first = float(cross_entropy(y_train[:64], probe(x_train[:64], training=False)))
+print(f"1. the first loss is {first:.1f}")
+probe.compile(optimizer=keras.optimizers.Adam(0.002), loss=cross_entropy, jit_compile=False)
+probe.fit(x_train[:64], y_train[:64], batch_size=64, epochs=60, verbose=0)
+learned = probe.predict(x_train[:64], verbose=0).argmax(axis=1) == digits.y_train[:64]
+print("2. one batch learned by heart:", learned.mean() >= 0.98)
+
+# %% [markdown]
 # ### A look at what it did: the real training
 #
 # Now everything together: the small network, dropout, augmentation, Adam, the best epoch. The file goes into a temporary
@@ -916,8 +1093,8 @@ plots.learning_curves(
 )
 
 # %% [markdown]
-# In the last lesson the training loss went to zero and the validation loss turned upward. Here the two stay close
-# together; the loss on the training digits can even be the higher one.
+# In the last lesson the training loss went to zero and the test loss turned upward. Here the two stay close together; the
+# loss on the training digits can even be the higher one.
 #
 # > **Think first.** How can the loss be higher on the images that the network learns from?
 #
@@ -928,6 +1105,30 @@ plots.learning_curves(
 # the network was still getting better. The validation loss is measured afterwards, with everything at rest.
 #
 # </details>
+#
+# ### When the best epoch is not the last
+#
+# Above, the last epoch was as good as any, and nothing had to be taken back. Take away what kept the network from learning by
+# heart, dropout and augmentation, and nine tenths of the digits:
+#
+# > **Predict, then run.** Where will the two curves part, and which epoch will be kept?
+
+# %% tags=["explore", "nbval-ignore-output"]
+keras.utils.set_random_seed(2)
+eager = cnn.build_small_cnn(dropout=0.0)
+with tempfile.TemporaryDirectory() as elsewhere:
+    kept = str(Path(elsewhere) / "few.keras")
+    few = steps.train_and_save(eager, x_train[:320], y_train[:320], x_val, y_val, kept, epochs=60, patience=15)
+best = int(np.argmin(few["val_loss"])) + 1
+print(f"trained for {len(few['val_loss'])} epochs, kept epoch {best}")
+print("the best epoch was not the last:", best < len(few["val_loss"]))
+plots.learning_curves(
+    {"training": few["loss"], "validation": few["val_loss"]}, mark_lowest=True, title="The epoch at the dot is kept"
+)
+
+# %% [markdown]
+# The training loss goes on to zero, the validation loss turns, and the weights at the dot are what `train_and_save` has put
+# into the file and into the model.
 #
 # ### The drawer is opened
 #
@@ -994,44 +1195,6 @@ print("this digit is a", int(reader.predict(image, verbose=0).argmax()), "and sh
 folder.cleanup()
 
 # %% [markdown]
-# ### The same result tomorrow: seeds
-#
-# Popular code writes `np.random.seed(0)` at the top and believes that everything can be repeated now. But there are at
-# least three generators of random numbers: Python's, NumPy's, and that of Keras, which draws the first weights, the
-# dropout and the order of the images. **One seed for one library is not enough:**
-
-
-# %% tags=["explore"]
-def first_weights():
-    """Draw the weights of a new dense layer."""
-    layer = keras.layers.Dense(3)
-    layer.build((None, 4))
-    return np.asarray(layer.kernel)
-
-
-def seed_numpy_only():
-    """Seed one of three generators, as popular code does."""
-    np.random.seed(0)  # noqa: NPY002
-
-
-for name, seed in {
-    "np.random.seed": seed_numpy_only,
-    "set_random_seed": lambda: keras.utils.set_random_seed(0),
-}.items():
-    seed()
-    weights = first_weights()
-    seed()
-    print(f"{name:16s} the same weights twice: {np.array_equal(weights, first_weights())}")
-
-# %% [markdown]
-# `keras.utils.set_random_seed` seeds all three; the `setup(seed=0)` at the top of each notebook does, too.
-#
-# ### If you like to watch: TensorBoard
-#
-# TensorBoard is an optional program that shows curves while a long training runs, and compares runs. Install it with
-# `pip install tensorboard`, add `keras.callbacks.TensorBoard(log_dir="logs/first")` to the callbacks of `fit`, and start
-# `tensorboard --logdir logs` in a terminal. This lesson does not need it.
-#
 # **Common mistakes**
 #
 # - The test set as `validation_data`. The reported number is then too good, and nobody can say by how much.
@@ -1041,14 +1204,24 @@ for name, seed in {
 # - Preparing images differently in use than in training: other range, white on black, no channel axis.
 
 # %% [markdown]
+# ### Appendix: the same result tomorrow, and curves while you wait
+#
+# A seed for NumPy alone repeats nothing here: Python, NumPy and Keras each have a generator of random numbers, and that of
+# Keras draws the first weights, the dropout and the order of the images. `keras.utils.set_random_seed(0)` seeds all three,
+# and so does the `setup(seed=0)` at the top of each notebook.
+#
+# TensorBoard is a program that shows curves while a long training runs: `pip install tensorboard`, the callback
+# `keras.callbacks.TensorBoard(log_dir="logs/first")` in `fit`, and `tensorboard --logdir logs` in a terminal.
+
+# %% [markdown]
 # ## What to take with you
 #
 # - A convolution is a sum of products under a small window that slides over the image: locality and shared weights.
 #   $(N, \text{height}, \text{width}, \text{channels})$ and $(kh, kw, \text{channels}, F)$ give
 #   $(N, \text{height}', \text{width}', F)$.
-# - `"valid"`: $\lfloor (n-k)/s \rfloor + 1$ results. `"same"`: $\lceil n/s \rceil$, and the odd zero comes at the end.
-# - Stride and pooling make the image smaller and the receptive field larger: $R \leftarrow R + (k-1)J$,
-#   $J \leftarrow J s$.
+# - `"valid"`: $\lfloor (L-w)/s \rfloor + 1$ results. `"same"`: $\lceil L/s \rceil$, and the odd zero comes at the end.
+# - Stride and pooling make the image smaller and the receptive field larger: $R \leftarrow R + (w-1)\Delta$,
+#   $\Delta \leftarrow \Delta s$.
 # - Batch normalisation, dropout and augmentation act in training; in use they rest.
 # - Logits into the loss, one softmax only. A loss that stops at 1.46 has two.
 # - Rows of the confusion matrix are true classes. Precision looks at columns, recall at rows, F1 is their harmonic mean.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_equal, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutants
 
 
 def draw_batch(rng, count):
@@ -13,22 +13,50 @@ def draw_batch(rng, count):
     return (rows[:, :, None] * columns[:, None, :])[..., None].astype(np.float32)
 
 
-def layers_of(model):
-    """List all layers that a model's configuration names, also those of models inside it: (class, settings)."""
+LAYERS = """
+import keras
+
+
+def layers_of_model(model):
     found = []
 
-    def walk(node):
-        if isinstance(node, dict):
-            if isinstance(node.get("class_name"), str) and isinstance(node.get("config"), dict):
-                found.append((node["class_name"], node["config"]))
-            for value in node.values():
-                walk(value)
-        elif isinstance(node, list | tuple):
-            for value in node:
-                walk(value)
+    def plain(value):
+        if isinstance(value, (list, tuple)):
+            return [plain(each) for each in value]
+        return value if isinstance(value, (int, float, str)) else None
 
-    walk(model.get_config())
+    def walk(part):
+        own = part._layers if isinstance(part, keras.Sequential) else getattr(part, "operations", None)
+        if own is None:  # a class of the learner's: what it does between its layers cannot be seen
+            found.append(["own class", {}])
+            own = part._flatten_layers(include_self=False, recursive=False)
+        for operation in own:
+            if hasattr(operation, "_flatten_layers") and hasattr(operation, "count_params") and hasattr(operation, "fit"):
+                walk(operation)
+                continue
+            try:
+                settings = {key: plain(value) for key, value in operation.get_config().items()}
+            except Exception:
+                settings = {}
+            found.append([type(operation).__name__, settings])
+
+    walk(model)
     return found
+"""
+BENDS = ("relu", "elu", "gelu", "silu", "swish", "tanh", "sigmoid", "mish", "maximum", "activation", "softplus")
+
+
+def build(student, dropout, augment):
+    """Build the learner's model, and call it once, so that a model of a class of its own knows its weights."""
+    model = student.build_cnn(dropout, augment)
+    model(np.zeros((1, 28, 28, 1), dtype=np.float32), training=False)
+    return model
+
+
+def layers_of(student, model):
+    """List all layers and operations of a model, also those of models inside it: (class, settings)."""
+    student.define(LAYERS)
+    return [(name, settings) for name, settings in student.layers_of_model(model)]
 
 
 def spread(first, second):
@@ -45,7 +73,7 @@ def spread(first, second):
 )
 def ten_logits_for_each_image(student, rng):
     """The model maps (N, 28, 28, 1) to (N, 10), for any N; logits may be negative and do not sum to 1."""
-    model = student.build_cnn(0.3, True)
+    model = build(student, 0.3, True)
     for count in (int(rng.integers(20, 30)), 1):
         logits = expect_shape(
             model(draw_batch(rng, count), training=False), (count, 10), what=f"model(x) for N = {count}"
@@ -65,13 +93,42 @@ def ten_logits_for_each_image(student, rng):
     ],
 )
 def two_convolutions_or_more(student, rng):
-    """The model has at least two convolution layers, which halve the image or are followed by pooling."""
-    found = layers_of(student.build_cnn(0.2, False))
+    """The model has at least two convolution layers, and is smaller than the image before its last layer."""
+    found = layers_of(student, build(student, 0.2, False))
     convolutions = [settings for name, settings in found if name.endswith("Conv2D")]
     expect(len(convolutions) >= 2, required="two convolution layers or more", received=f"{len(convolutions)}")
-    strided = [settings for settings in convolutions if max(np.ravel(settings.get("strides", 1))) > 1]
-    smaller = len(strided) + sum("Pooling" in name for name, _ in found)
-    expect(smaller >= 2, required="a stride of 2, or pooling, in two places", received=f"{smaller}")
+    strided = any(np.max(settings.get("strides", 1)) > 1 for settings in convolutions)
+    smaller = strided or any("Pooling" in name for name, _ in found) or any(name == "own class" for name, _ in found)
+    expect(smaller, required="a stride or pooling that makes the image smaller", received="neither")
+
+
+@criterion(
+    hints=[
+        "What stands between your two convolutions?",
+        "Two convolutions with nothing between them are one: both are affine. Put a ReLU after each.",
+        "`keras.layers.ReLU()` after each convolution or its normalisation, or `activation='relu'` inside Conv2D.",
+    ],
+)
+def a_bend_follows_the_convolutions(student, rng):
+    """The model is not affine: a ReLU, or another bend, stands between the convolutions and after them."""
+    model = build(student, 0.0, False)
+    a, b = draw_batch(rng, 4), draw_batch(rng, 4)
+    zero = np.zeros_like(a)
+    together, alone = model(a + b, training=False), (model(each, training=False) for each in (a, b, zero))
+    first, second, nothing = (np.asarray(each, dtype=float) for each in alone)
+    bent = spread(np.asarray(together, dtype=float) + nothing, first + second)
+    required = "a model that is not affine: f(a + b) + f(0) differs from f(a) + f(b)"
+    expect(bent > 1e-4, required=required, received=f"a difference of {bent:.2g}")
+    found = layers_of(student, model)
+    if not any(name == "own class" for name, _ in found):
+        bends = sum(
+            any(
+                word in f"{name} {settings.get('activation')}".lower().replace("activation linear", "")
+                for word in BENDS
+            )
+            for name, settings in found
+        )
+        expect(bends >= 2, required="a bend, such as ReLU, after each of two convolutions or more", received=f"{bends}")
 
 
 @criterion(
@@ -83,7 +140,7 @@ def two_convolutions_or_more(student, rng):
 )
 def at_most_300_000_parameters(student, rng):
     """The model has 300,000 parameters or fewer, and augmentation adds none."""
-    plain, augmented = (student.build_cnn(0.2, augment).count_params() for augment in (False, True))
+    plain, augmented = (build(student, 0.2, augment).count_params() for augment in (False, True))
     expect(1000 <= plain <= 300_000, required="from 1,000 to 300,000 parameters", received=f"{plain:,}")
     expect_equal(augmented, plain, what="the number of parameters with augmentation")
 
@@ -135,7 +192,7 @@ def dropout_acts_in_training_with_the_given_share(student, rng):
     """The model has a Dropout layer with the given share; it changes the logits in training, and with 0 it does not."""
     share, x = float(rng.uniform(0.3, 0.6)), draw_batch(rng, 5)
     model = student.build_cnn(share, False)
-    rates = [settings.get("rate") for name, settings in layers_of(model) if "Dropout" in name]
+    rates = [settings.get("rate") for name, settings in layers_of(student, model) if "Dropout" in name]
     fits = any(rate is not None and abs(rate - share) < 1e-6 for rate in rates)
     expect(fits, required=f"a Dropout layer with the share {share:.2f}", received=f"shares {rates}")
     differs = spread(model(x, training=True), model(x, training=True)) > 1e-4
@@ -156,13 +213,25 @@ def dropout_acts_in_training_with_the_given_share(student, rng):
 def augmentation_moves_the_images_in_training(student, rng):
     """With augment=True, images are moved a little in training; an empty image stays empty, and none is mirrored."""
     model, x = student.build_cnn(0.0, True), draw_batch(rng, 5)
-    moved = spread(model(x, training=True), model(x, training=True)) > 1e-4
+    moved = spread(model(x, training=True), model(x, training=True)) > 1e-6  # a mean over all places moves little
     expect(moved, required="other logits each time in training, with augmentation", received="the same logits twice")
     empty = np.zeros((5, 28, 28, 1), dtype=np.float32)
     still = spread(model(empty, training=True), model(empty, training=True)) < 1e-4
     expect(still, required="an empty image stays empty, wherever it is moved", received="noise in it")
-    flips = [name for name, _ in layers_of(model) if "Flip" in name]
+    found = layers_of(student, model)
+    flips = [name for name, _ in found if "Flip" in name]
     expect(not flips, required="no mirror images: a mirrored digit is no digit", received=", ".join(flips))
+    for name, setting, most in (
+        ("Rotation", "factor", 0.1),
+        ("Translation", "height_factor", 0.25),
+        ("Translation", "width_factor", 0.25),
+        ("Zoom", "height_factor", 0.3),
+    ):
+        for layer, settings in found:
+            if name in layer and settings.get(setting) is not None:
+                size = float(np.abs(settings[setting]).max())
+                required = f"images that are still the same digits: a {setting} of at most {most} in {layer}"
+                expect(size <= most, required=required, received=size)
 
 
 @criterion(
@@ -173,11 +242,14 @@ def augmentation_moves_the_images_in_training(student, rng):
 )
 def the_pixels_are_taken_as_they_come(student, rng):
     """The model takes pixels from 0 to 1: an image still counts, and nothing divides by 255 again."""
-    names = {name: settings for name, settings in layers_of(student.build_cnn(0.2, True))}
-    scale = float(np.min(names.get("Rescaling", {}).get("scale", 1)))
+    found = layers_of(student, build(student, 0.2, True))
+    scale = min(
+        [float(np.min(settings.get("scale", 1))) for name, settings in found if name == "Rescaling"], default=1.0
+    )
     expect(scale >= 0.1, required="pixels from 0 to 1 are not divided by 255 again", received=f"a scale of {scale:.3g}")
-    shape = names.get("InputLayer", {}).get("batch_shape", (None, 28, 28, 1))
-    expect_equal(tuple(shape[1:]), (28, 28, 1), what="the shape of one image")
+    name, settings = found[0]
+    shape = settings.get("batch_shape") if name == "InputLayer" else None
+    expect_equal(tuple((shape or (None, 28, 28, 1))[1:]), (28, 28, 1), what="the shape of one image")
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -346,4 +418,98 @@ mutants(
         ),
         ("no channel axis", "keras.Input((28, 28, 1))]", "keras.Input((28, 28)), layers.Reshape((28, 28, 1))]"),
     ],
+)
+mutants(
+    MODEL,
+    "a_bend_follows_the_convolutions",
+    [
+        ("no activation", "        stack.append(layers.ReLU())\n", ""),
+        ("pooling, but no activation", "strides=2,", "strides=1,", "layers.ReLU()", "layers.MaxPooling2D(2)"),
+        ("an activation that does nothing", "layers.ReLU()", 'layers.Activation("linear")'),
+    ],
+)
+mutants(
+    MODEL,
+    "augmentation_moves_the_images_in_training",
+    [
+        ("turns images upside down", MOVE, "layers.RandomRotation(0.5)"),
+        ("moves them out of sight", MOVE, 'layers.RandomTranslation(0.5, 0.5, fill_mode="constant")'),
+    ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "blocks that are models themselves",
+    """
+import keras
+from keras import layers
+
+def block(inputs, filters):
+    return keras.Sequential(
+        [keras.Input(inputs), layers.Conv2D(filters, 3, padding="same", activation="relu"), layers.MaxPooling2D(2)]
+    )
+
+def build_cnn(dropout, augment):
+    image = keras.Input((28, 28, 1))
+    x = layers.RandomRotation(0.03, fill_mode="constant")(image) if augment else image
+    x = block((28, 28, 1), 12)(x)
+    x = block((14, 14, 12), 24)(x)
+    return keras.Model(image, layers.Dense(10)(layers.Dropout(dropout)(layers.Flatten()(x))))
+""",
+)
+accepted(
+    "a class of its own",
+    """
+import keras
+
+class Net(keras.Model):
+    def __init__(self, dropout, augment):
+        super().__init__()
+        self.move = keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant") if augment else None
+        self.first = keras.layers.Conv2D(8, 5, strides=2, padding="same")
+        self.second = keras.layers.Conv2D(16, 3, strides=2, padding="same")
+        self.drop, self.flat, self.out = keras.layers.Dropout(dropout), keras.layers.Flatten(), keras.layers.Dense(10)
+
+    def call(self, x, training=None):
+        if self.move is not None:
+            x = self.move(x, training=training)
+        x = keras.ops.relu(self.first(x))
+        x = keras.ops.relu(self.second(x))
+        return self.out(self.drop(self.flat(x), training=training))
+
+def build_cnn(dropout, augment):
+    return Net(dropout, augment)
+""",
+)
+accepted(
+    "two convolutions and one pooling by four",
+    """
+def build_cnn(dropout, augment):
+    import keras
+    L = keras.layers
+    moves = [L.RandomZoom(0.1, fill_mode="constant"), L.RandomTranslation(0.1, 0.1, fill_mode="constant")]
+    return keras.Sequential([
+        keras.Input(shape=(28, 28, 1)), *(moves if augment else []),
+        L.Conv2D(8, 3, activation="relu"), L.Conv2D(16, 3, activation="relu"), L.MaxPooling2D(4),
+        L.Flatten(), L.Dropout(dropout), L.Dense(10),
+    ])
+""",
+)
+accepted(
+    "the second one with a stride only, GELU, and the mean over all places",
+    """
+import keras
+
+def build_cnn(dropout, augment):
+    inputs = keras.Input((28, 28, 1))
+    x = inputs
+    if augment:
+        x = keras.layers.RandomTranslation(0.05, 0.05, fill_mode="constant")(x)
+    x = keras.layers.Conv2D(16, 3, activation="gelu")(x)
+    x = keras.activations.gelu(keras.layers.Conv2D(32, 3, 2)(x))
+    x = keras.layers.SpatialDropout2D(dropout)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(10)(x))
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_equal, expect_shape, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_shape, expect_unchanged, mutants
 
 
 def count_pairs(labels, predictions, classes):
@@ -44,8 +44,8 @@ def it_is_a_square_table_of_counts(student, rng):
 )
 def rows_are_true_classes_and_columns_predicted_ones(student, rng):
     """Row i, column j counts the samples of class i that were taken for class j."""
-    classes = int(rng.integers(4, 8))
-    labels, predictions = draw_answers(rng, classes, int(rng.integers(80, 120)))
+    classes = int(rng.integers(10, 15))
+    labels, predictions = draw_answers(rng, classes, int(rng.integers(200, 300)))
     expected = count_pairs(labels, predictions, classes)
     expect_equal(student.confusion_matrix(labels, predictions, classes), expected, what="confusion_matrix(...)")
 
@@ -61,6 +61,10 @@ def a_pair_that_occurs_often_is_counted_often(student, rng):
     """The same mistake made k times counts k."""
     classes, often = int(rng.integers(3, 6)), int(rng.integers(5, 12))
     truth, answer = (int(one) for one in rng.choice(classes, size=2, replace=False))
+    labels, predictions = np.full(often, truth), np.full(often, answer)
+    expected = count_pairs(labels, predictions, classes)
+    expect_equal(student.confusion_matrix(labels, predictions, classes), expected, what=f"{often} equal mistakes")
+    often = int(rng.integers(300, 400))  # more than a byte can count
     labels, predictions = np.full(often, truth), np.full(often, answer)
     expected = count_pairs(labels, predictions, classes)
     expect_equal(student.confusion_matrix(labels, predictions, classes), expected, what=f"{often} equal mistakes")
@@ -175,4 +179,43 @@ mutants(
             "    labels.sort(); predictions.sort()\n    matrix = np",
         )
     ],
+)
+mutants(
+    CONFUSION,
+    "a_pair_that_occurs_often_is_counted_often",
+    [("counts in bytes", "dtype=int", "dtype=np.uint8")],
+)
+mutants(
+    CONFUSION,
+    "rows_are_true_classes_and_columns_predicted_ones",
+    [("nine classes", PAIR, "matrix[label % 9, prediction % 9]")],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "one number for each pair, and bincount",
+    """
+def confusion_matrix(labels, predictions, num_classes):
+    pairs = num_classes * labels.astype(np.int64) + predictions
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+""",
+)
+accepted(
+    "a loop over the samples",
+    """
+def confusion_matrix(labels, predictions, num_classes):
+    table = [[0] * num_classes for _ in range(num_classes)]
+    for truth, answer in zip(labels, predictions):
+        table[truth][answer] += 1
+    return np.array(table)
+""",
+)
+accepted(
+    "a product of one-hot rows",
+    """
+def confusion_matrix(labels, predictions, num_classes):
+    rows = np.eye(num_classes, dtype=np.int64)
+    return rows[labels].T @ rows[predictions]
+""",
 )

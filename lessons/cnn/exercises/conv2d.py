@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, expect_shape, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_shape, expect_unchanged, mutants
 
 from ..oracles import distinct_sizes
 
@@ -293,4 +293,59 @@ mutants(
         ("writes into the kernel", "    result =", "    kernel /= 1 + 1e-9\n    result ="),
         ("writes into the image", "    result = np.zeros", "    x[..., 0] += 1e-9\n    result = np.zeros"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "windows as a view",
+    """
+def conv2d(x, kernel, stride=1, padding="valid"):
+    kh, kw, _, _ = kernel.shape
+    if padding == "same":
+        pads = []
+        for n, k in zip(x.shape[1:3], (kh, kw)):
+            t = max((int(np.ceil(n / stride)) - 1) * stride + k - n, 0)
+            pads.append((t // 2, t - t // 2))
+        x = np.pad(x, ((0, 0), *pads, (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, (kh, kw), axis=(1, 2))[:, ::stride, ::stride]
+    return np.einsum("nrcdij,ijdf->nrcf", windows, kernel)
+""",
+)
+accepted(
+    "over the places of the result",
+    """
+def conv2d(x, kernel, stride=1, padding="valid"):
+    n, h, w, _ = x.shape
+    kh, kw, _, f = kernel.shape
+    rows, cols = 1 + (h - kh) // stride, 1 + (w - kw) // stride
+    if padding != "valid":
+        rows, cols = (h + stride - 1) // stride, (w + stride - 1) // stride
+        th, tw = max(0, (rows - 1) * stride + kh - h), max(0, (cols - 1) * stride + kw - w)
+        bigger = np.zeros((n, h + th, w + tw, x.shape[3]))
+        bigger[:, th // 2 : th // 2 + h, tw // 2 : tw // 2 + w] = x
+        x = bigger
+    out = np.empty((n, rows, cols, f))
+    for r in range(rows):
+        for c in range(cols):
+            out[:, r, c] = np.tensordot(x[:, r * stride : r * stride + kh, c * stride : c * stride + kw], kernel, axes=3)
+    return out
+""",
+)
+accepted(
+    "all windows as rows of one matrix",
+    """
+def pad_sides(n, k, stride):
+    missing = max((-(-n // stride) - 1) * stride + k - n, 0)
+    return missing // 2, missing - missing // 2
+
+def conv2d(x, kernel, stride=1, padding="valid"):
+    kh, kw, channels, filters = kernel.shape
+    if padding == "same":
+        x = np.pad(x, [(0, 0), pad_sides(x.shape[1], kh, stride), pad_sides(x.shape[2], kw, stride), (0, 0)])
+    tops, lefts = range(0, x.shape[1] - kh + 1, stride), range(0, x.shape[2] - kw + 1, stride)
+    rows = [x[:, t : t + kh, l : l + kw].reshape(len(x), -1) for t in tops for l in lefts]
+    out = np.stack(rows, axis=1) @ kernel.reshape(-1, filters)
+    return out.reshape(len(x), len(tops), len(lefts), filters)
+""",
 )

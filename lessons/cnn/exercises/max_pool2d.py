@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, expect_shape, expect_unchanged, mutant, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_shape, expect_unchanged, mutant, mutants
 
 from ..oracles import distinct_sizes
 
@@ -164,4 +164,37 @@ mutants(
     POOL,
     "one_image_works_and_x_stays",
     [("drops axes of length 1", "axis=(2, 4))", "axis=(2, 4)).squeeze()")],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "the largest of shifted slices",
+    """
+def max_pool2d(x, size):
+    h, w = x.shape[1] // size * size, x.shape[2] // size * size
+    parts = [x[:, i:h:size, j:w:size] for i in range(size) for j in range(size)]
+    return np.maximum.reduce(parts)
+""",
+)
+accepted(
+    "loops over the squares",
+    """
+def max_pool2d(x, size):
+    n, h, w, c = x.shape
+    out = np.full((n, h // size, w // size, c), -np.inf)
+    for r in range(h // size):
+        for k in range(w // size):
+            out[:, r, k] = np.amax(x[:, r * size : r * size + size, k * size : k * size + size], axis=(1, 2))
+    return out
+""",
+)
+accepted(
+    "first the rows, then the columns",
+    """
+def max_pool2d(x, size):
+    rows, columns = divmod(x.shape[1], size)[0], divmod(x.shape[2], size)[0]
+    x = np.stack([x[:, i : rows * size : size] for i in range(size)]).max(0)
+    return np.stack([x[:, :, j : columns * size : size] for j in range(size)]).max(0)
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_shape, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_shape, expect_unchanged, mutants
 
 
 def expect_pair(received, what, words):
@@ -16,7 +16,9 @@ def draw_images(rng, highest=255):
     """Draw a few images of bytes, and labels among which some of the ten digits are missing."""
     count = int(rng.integers(4, 8))
     images = rng.integers(0, highest + 1, size=(count, 28, 28), dtype=np.uint8)
-    return images, rng.choice(rng.choice(9, size=3, replace=False), size=count)
+    labels = rng.choice(rng.choice(9, size=2, replace=False), size=count)
+    labels[rng.integers(count)] = 9
+    return images, labels
 
 
 def call_prepare(student, images, labels):
@@ -70,9 +72,9 @@ def the_pixels_are_divided_by_255(student, rng):
 def the_labels_become_one_hot_rows(student, rng):
     """Row n of the labels (N, 10) has a 1 in column labels[n] and 0 elsewhere, for labels of any integer type."""
     images, labels = draw_images(rng)
-    expected = (labels[:, None] == np.arange(10)).astype(float)
-    for kind in (np.int64, np.uint8):
-        _, y = call_prepare(student, images, labels.astype(kind))
+    for kind, these in ((np.int64, labels), (np.uint8, labels % 8)):
+        expected = (these[:, None] == np.arange(10)).astype(float)
+        _, y = call_prepare(student, images, these.astype(kind))
         expect_close(y, expected, what=f"the labels, from {np.dtype(kind).name}")
 
 
@@ -154,3 +156,36 @@ mutants(
         ("writes into the images", "    y =", "    images[images < 20] = 0\n    y ="),
     ],
 )
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "comparison with all ten class numbers",
+    """
+def prepare(images, labels):
+    x = np.expand_dims(images, -1).astype("float32") / np.float32(255)
+    return x, (labels[:, None] == np.arange(10)).astype("float32")
+""",
+)
+accepted(
+    "zeros, and ones put in",
+    """
+def prepare(images, labels):
+    x = np.array(images, dtype=np.float32).reshape(*images.shape, 1)
+    x *= 1 / 255
+    y = np.zeros((len(labels), 10), dtype=np.float32)
+    y[np.arange(len(labels)), labels] = 1
+    return [x, y]
+""",
+)
+accepted(
+    "Keras' own one-hot, and division in float64 first",
+    """
+def prepare(images, labels):
+    import keras
+
+    x = (images[:, :, :, None] / 255.0).astype(np.float32)
+    return x, keras.utils.to_categorical(labels, num_classes=10).astype(np.float32)
+""",
+)
+mutants(PREPARE, "the_labels_become_one_hot_rows", [("nine classes", "[labels]", "[labels % 9]")])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, mutant, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, mutant, mutants
 
 # Beside the learner's code: a model that is quick to train, one that reads digits, a place for the file.
 HELPERS = """
@@ -101,7 +101,11 @@ def draw_small_sets(rng, mislabelled=0.0, samples=640):
 def train_small(student, rng, **settings):
     student.define(HELPERS)
     sets, size, classes = draw_small_sets(rng, **settings)
-    return Trained(student, student.make_simple_model(size, classes), sets)
+    model = student.make_simple_model(size, classes)
+    before = [np.asarray(value) for value in model.get_weights()]
+    run = Trained(student, model, sets)
+    run.before = before
+    return run
 
 
 @criterion(
@@ -117,13 +121,16 @@ def train_small(student, rng, **settings):
 )
 def the_history_tells_the_cross_entropy_of_each_epoch(student, rng):
     """The result is a dict with loss, accuracy, val_loss and val_accuracy, lists with one number for each epoch; the
-    losses are the cross-entropy of the softmax of the logits.
+    losses are the cross-entropy of the softmax of the logits, and every weight has moved.
     """
     with train_small(student, rng) as run:
         lengths = {name: len(run.losses(name)) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         expect(len(set(lengths.values())) == 1, required="four lists of the same length", received=str(lengths))
         expect(not run.changed, required="the images and labels stay as they were", received=", ".join(run.changed))
         losses, loss = run.losses("val_loss"), cross_entropy(run.reloaded_logits(run.sets[2]), run.sets[3])
+        after = [np.asarray(value) for value in run.model.get_weights()]
+        still = sum(np.array_equal(first, last) for first, last in zip(run.before, after, strict=True))
+        expect(still == 0, required="all weights of the model have moved", received=f"{still} of {len(after)} have not")
         near = np.abs(losses - loss).min() < 2e-3 * max(1.0, loss)
         required = f"a validation loss of {loss:.3f}, the cross-entropy of the saved model's logits, in some epoch"
         expect(near, required=required, received=f"losses from {losses.min():.3f} to {losses.max():.3f}")
@@ -311,4 +318,86 @@ mutants(
         ("a learning rate far too small", "Adam(0.003)", "Adam(1e-6)"),
         ("a learning rate far too large", "Adam(0.003)", "Adam(3.0)"),
     ],
+)
+mutants(
+    SHORT,
+    "the_history_tells_the_cross_entropy_of_each_epoch",
+    [
+        (
+            "leaves the last layer as it is",
+            "    model.compile(",
+            "    model.layers[-1].trainable = False\n    model.compile(",
+        )
+    ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "one epoch after the other, the best weights kept by hand",
+    """
+def train_and_save(model, x_train, y_train, x_val, y_val, path):
+    import keras
+
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.003), loss, metrics=["accuracy"], jit_compile=False)
+    history, best, kept = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}, float("inf"), None
+    for _ in range(6):
+        rows = model.fit(x_train, y_train, batch_size=64, epochs=1, validation_data=(x_val, y_val), verbose=0).history
+        for name in history:
+            history[name] += rows[name]
+        if history["val_loss"][-1] < best:
+            best, kept = history["val_loss"][-1], model.get_weights()
+    model.set_weights(kept)
+    model.save(path)
+    return history
+""",
+)
+accepted(
+    "a checkpoint in the file, loaded back into the model",
+    """
+def train_and_save(model, x_train, y_train, x_val, y_val, path):
+    import keras
+
+    model.compile(
+        optimizer=keras.optimizers.AdamW(0.003),
+        loss=lambda truth, logits: keras.losses.categorical_crossentropy(truth, logits, from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    weights = path.replace(".keras", ".best.weights.h5")
+    keep = keras.callbacks.ModelCheckpoint(weights, monitor="val_loss", save_best_only=True, save_weights_only=True)
+    history = model.fit(x_train, y_train, 64, 6, 0, callbacks=[keep], validation_data=(x_val, y_val))
+    model.load_weights(weights)
+    model.save(path)
+    return dict(history.history)
+""",
+)
+accepted(
+    "a callback of its own",
+    """
+import keras
+
+class KeepBest(keras.callbacks.Callback):
+    lowest, weights = None, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.lowest is None or logs["val_loss"] < self.lowest:
+            self.lowest = logs["val_loss"]
+            self.weights = [value.copy() for value in self.model.get_weights()]
+
+    def on_train_end(self, logs=None):
+        self.model.set_weights(self.weights)
+
+def train_and_save(model, x_train, y_train, x_val, y_val, path):
+    model.compile(
+        "adam", keras.losses.CategoricalCrossentropy(from_logits=True), metrics=["accuracy"], jit_compile=False
+    )
+    model.optimizer.learning_rate = 0.003
+    record = model.fit(
+        x_train, y_train, batch_size=50, epochs=6, validation_data=(x_val, y_val), callbacks=[KeepBest()], verbose=0
+    )
+    keras.saving.save_model(model, path)
+    return record.history
+""",
 )
