@@ -128,6 +128,27 @@ def make_layer(kind, d_model, num_heads, d_ff, dropout, weights):
 ENCODER, DECODER = ("self_attention",), ("self_attention", "cross_attention")
 
 
+MAKE_OPEN = """
+def make_open_model(layer, width, kind):
+    import keras
+
+    x = keras.Input((None, width))
+    mask = keras.Input((1, None, None) if kind == "decoder" else (1, 1, None), dtype="bool")
+    if kind == "encoder":
+        return keras.Model([x, mask], layer(x, mask=mask))
+    memory, memory_mask = keras.Input((None, width)), keras.Input((1, 1, None), dtype="bool")
+    return keras.Model([x, memory, mask, memory_mask], layer(x, memory, mask=mask, memory_mask=memory_mask))
+
+
+def call_encoder(x, layer, mask):
+    return layer(x, mask=mask)
+
+
+def call_decoder(x, memory, layer, mask, memory_mask):
+    return layer(x, memory, mask=mask, memory_mask=memory_mask)
+"""
+
+
 class DrawnLayer:
     """A layer of the learner with drawn weights, and the same weights here."""
 

@@ -1,11 +1,22 @@
 """Exercise `decoder_layer`: what a right answer must do, and typical wrong ones."""
 
-from llmcourse.checking import criterion, expect_close, expect_shape, mutants
+import numpy as np
+
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect_close,
+    expect_gradients,
+    expect_learning,
+    expect_shape,
+    mutants,
+)
 
 from ..oracles import (
     ATTEND,
     ENTER_1,
     ENTER_2,
+    MAKE_OPEN,
     SUM_1,
     SUM_2,
     DrawnLayer,
@@ -148,6 +159,52 @@ def dropout_acts_on_all_that_is_added(student, rng):
     expect_mostly_unchanged(drawn.layer(x, memory, training=True), x, "layer(x, memory, training=True)")
     expected = decode(x, memory, drawn.weights)
     expect_close(drawn.layer(x, memory, training=False), expected, what="layer(x, memory, training=False)")
+
+
+@criterion(
+    hints=[
+        "Does a gradient come back to x and to the memory, and to all weights?",
+        "The encoder learns only what comes back through the memory. Cut nothing with ops.stop_gradient or NumPy.",
+    ],
+)
+def everything_can_learn(student, rng):
+    """The gradients that come back to x and to the memory are right, and each weight of the layer gets one."""
+    drawn = DrawnLayer(student, rng, "DecoderLayer")
+    student.define(MAKE_OPEN)
+    x, memory = draw(rng, 1, 2, drawn.width), draw(rng, 1, 3, drawn.width)
+    masks = {"mask": causal(2), "memory_mask": np.array([[[[True, True, False]]]])}
+    expect_gradients(
+        student,
+        rng,
+        "call_decoder",
+        {"x": x, "memory": memory},
+        lambda x, memory: decode(x, memory, drawn.weights, **masks),
+        options={"layer": drawn.layer, **masks},
+        tolerance=1e-2,
+    )
+    expect_learning(student, drawn.layer, x, memory, what="the layer", training=True)
+
+
+@criterion(
+    hints=[
+        "Does your layer ask how long the sentences are, or treat training otherwise than use?",
+        "In a model both lengths may be open. The masks hold in training as they do in use.",
+    ],
+)
+def lengths_may_be_open_and_change(student, rng):
+    """In a model whose lengths are open, several lengths of source and target come out right, in training and in use."""
+    drawn, _, _ = decoder_case(student, rng)
+    student.define(MAKE_OPEN)
+    model = student.make_open_model(drawn.layer, drawn.width, "decoder")
+    for training in (True, False):
+        for _ in range(2):
+            target, source = (int(size) for size in rng.choice(np.arange(2, 9), size=2, replace=False))
+            x, memory = draw(rng, 2, target, drawn.width), draw(rng, 2, source, drawn.width)
+            masks = {"mask": np.repeat(causal(target), 2, axis=0)}
+            masks["memory_mask"] = draw_padding(rng, 2, source)[:, None, None, :]
+            result = model([x, memory, *masks.values()], training=training)
+            what = f"the model for T = {target} and S = {source} with training={training}"
+            expect_close(result, decode(x, memory, drawn.weights, **masks), what=what, tolerance=1e-3)
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -318,4 +375,82 @@ mutants(
         ("no dropout on what the feed-forward network adds", SUM_2, "return x + z"),
         ("dropout always on", SUM_1, "x = x + self.dropout(y, training=True)"),
     ],
+)
+mutants(
+    DECODER,
+    "everything_can_learn",
+    [
+        (
+            "the memory is a constant: the encoder never learns",
+            CROSS,
+            CROSS.replace("memory, mask", "ops.stop_gradient(memory), mask"),
+        ),
+        (
+            "cuts the way back through the self-attention",
+            ATTEND,
+            "ops.stop_gradient(self.self_attention(y, y, mask=mask))",
+        ),
+    ],
+)
+mutants(
+    DECODER,
+    "lengths_may_be_open_and_change",
+    [
+        (
+            "the memory's mask in use only",
+            CROSS,
+            CROSS.replace("mask=memory_mask", "mask=None if training else memory_mask"),
+        ),
+        ("the causal mask in use only", ATTEND, "self.self_attention(y, y, mask=None if training else mask)"),
+        (
+            "asks for the length of the source",
+            CROSS,
+            CROSS.replace("memory, mask", "ops.reshape(memory, (-1, memory.shape[1] * 1, memory.shape[2])), mask"),
+        ),
+    ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+CALL = DECODER.index("    def call(")
+accepted(
+    "three sums in three lines",
+    DECODER[:CALL]
+    + """
+    def call(self, x, memory, mask=None, memory_mask=None, training=None):
+        n = self.self_attention_norm(x)
+        x += self.dropout(self.self_attention(n, n, mask=mask), training=training)
+        x += self.dropout(self.cross_attention(self.cross_attention_norm(x), memory, mask=memory_mask), training=training)
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)), training=training)
+""",
+)
+accepted(
+    "a helper, and keys given by name",
+    DECODER[:CALL]
+    + """
+    def add(self, x, found, training):
+        return ops.add(x, self.dropout(found, training=training))
+
+    def call(self, target, memory, mask=None, memory_mask=None, training=False):
+        normed = self.self_attention_norm(target)
+        target = self.add(target, self.self_attention(query=normed, value=normed, key=normed, mask=mask), training)
+        asked = self.cross_attention(query=self.cross_attention_norm(target), value=memory, key=memory, mask=memory_mask)
+        target = self.add(target, asked, training)
+        return self.add(target, self.feed_forward(self.feed_forward_norm(target)), training)
+""",
+)
+accepted(
+    "a list of steps",
+    DECODER[:CALL]
+    + """
+    def call(self, x, memory, mask=None, memory_mask=None, training=None):
+        steps_of_the_layer = (
+            (self.self_attention_norm, lambda y: self.self_attention(y, y, mask=mask)),
+            (self.cross_attention_norm, lambda y: self.cross_attention(y, memory, memory, memory_mask)),
+            (self.feed_forward_norm, self.feed_forward),
+        )
+        for norm, work in steps_of_the_layer:
+            x = x + self.dropout(work(norm(x)), training=training)
+        return x
+""",
 )

@@ -2,12 +2,21 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, expect_shape, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect_close,
+    expect_gradients,
+    expect_learning,
+    expect_shape,
+    mutants,
+)
 
 from ..oracles import (
     ATTEND,
     ENTER_1,
     ENTER_2,
+    MAKE_OPEN,
     SUM_1,
     SUM_2,
     DrawnLayer,
@@ -95,6 +104,10 @@ def padding_has_no_influence(student, rng):
     moved = np.where(real[:, :, None], x, draw(rng, *x.shape))
     again = expect_shape(drawn.layer(moved, mask=mask), x.shape, what="layer(x, mask=mask)")
     expect_close(again[real], np.asarray(result)[real], what="the real tokens after the padding was changed")
+    training = expect_shape(
+        drawn.layer(x, mask=mask, training=True), x.shape, what="layer(x, mask=mask, training=True)"
+    )
+    expect_close(training[real], np.asarray(result)[real], what="the real tokens in training, with dropout 0")
 
 
 @criterion(
@@ -108,6 +121,48 @@ def dropout_acts_on_what_is_added(student, rng):
     drawn, x = encoder_case(student, rng, dropout=0.999)
     expect_mostly_unchanged(drawn.layer(x, training=True), x, "layer(x, training=True)")
     expect_close(drawn.layer(x, training=False), encode(x, drawn.weights), what="layer(x, training=False)")
+
+
+@criterion(
+    hints=[
+        "Does a gradient come back to x, through both halves, and to all weights?",
+        "A step in NumPy, or behind ops.stop_gradient, gives right numbers, and nothing before it learns.",
+    ],
+)
+def everything_can_learn(student, rng):
+    """The gradient that comes back to x is right, and each weight of the layer gets one."""
+    drawn = DrawnLayer(student, rng, "EncoderLayer")
+    student.define(MAKE_OPEN)
+    x, mask = draw(rng, 1, 3, drawn.width), np.array([[[[True, True, False]]]])
+    expect_gradients(
+        student,
+        rng,
+        "call_encoder",
+        {"x": x},
+        lambda x: encode(x, drawn.weights, mask),
+        options={"layer": drawn.layer, "mask": mask},
+        tolerance=1e-2,
+    )
+    expect_learning(student, drawn.layer, x, what="the layer", training=True)
+
+
+@criterion(
+    hints=[
+        "Does your layer ask how long the sentences are, or remember something from one call to the next?",
+        "In a model the length may be open; everything you need broadcasts. Keep nothing in self that a call computes.",
+    ],
+)
+def lengths_may_be_open_and_change(student, rng):
+    """In a model whose lengths are open, sentences of several lengths come out right, in training and in use."""
+    drawn, _ = encoder_case(student, rng)
+    student.define(MAKE_OPEN)
+    model = student.make_open_model(drawn.layer, drawn.width, "encoder")
+    for training in (True, False):
+        for length in rng.choice(np.arange(2, 9), size=2, replace=False):
+            x = draw(rng, 2, int(length), drawn.width)
+            mask = draw_padding(rng, *x.shape[:2])[:, None, None, :]
+            what = f"the model for {length} tokens with training={training}"
+            expect_close(model([x, mask], training=training), encode(x, drawn.weights, mask), what=what, tolerance=1e-3)
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -249,4 +304,81 @@ mutants(
             "return x + z",
         ),
     ],
+)
+mutants(
+    ENCODER,
+    "padding_has_no_influence",
+    [
+        (
+            "the mask in use only",
+            "        y = self.self_attention_norm(x)\n",
+            "        mask = None if training else mask\n        y = self.self_attention_norm(x)\n",
+        )
+    ],
+)
+mutants(
+    ENCODER,
+    "everything_can_learn",
+    [
+        ("cuts the way back through the attention", ATTEND, "ops.stop_gradient(self.self_attention(y, y, mask=mask))"),
+        (
+            "cuts the way back through the feed-forward network",
+            ENTER_2,
+            "ops.stop_gradient(self.feed_forward(self.feed_forward_norm(x)))",
+        ),
+        ("cuts the short cut", SUM_1, "x = ops.stop_gradient(x) + self.dropout(y, training=training)"),
+    ],
+)
+mutants(
+    ENCODER,
+    "lengths_may_be_open_and_change",
+    [
+        (
+            "asks for the length",
+            ATTEND,
+            "ops.reshape(self.self_attention(y, y, mask=mask), (-1, x.shape[1] * 1, x.shape[2]))",
+        ),
+        ("remembers the first mask", ATTEND, "self.self_attention(y, y, mask=self.__dict__.setdefault('kept', mask))"),
+    ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+CALL = ENCODER.index("    def call(")
+accepted(
+    "names for each half, two dropouts' worth of one layer",
+    ENCODER[:CALL]
+    + """
+    def call(self, inputs, mask=None, training=None):
+        normed = self.self_attention_norm(inputs)
+        gathered = ops.add(inputs, self.dropout(self.self_attention(query=normed, value=normed, mask=mask), training=training))
+        thought = self.feed_forward(self.feed_forward_norm(gathered))
+        return ops.add(gathered, self.dropout(thought, training=training))
+""",
+)
+accepted(
+    "a helper for what both halves have in common, the key given too",
+    ENCODER[:CALL]
+    + """
+    def call(self, x, mask=None, training=False):
+        def half(x, norm, f):
+            return x + self.dropout(f(norm(x)), training=training)
+
+        x = half(x, self.self_attention_norm, lambda y: self.self_attention(y, y, key=y, mask=mask))
+        return half(x, self.feed_forward_norm, self.feed_forward)
+""",
+)
+accepted(
+    "the weights asked for and dropped, a loop over the two halves",
+    ENCODER[:CALL]
+    + """
+    def call(self, x, mask=None, training=None):
+        halves = [
+            (self.self_attention_norm, lambda y: self.self_attention(y, y, mask=mask, return_scores=True)[0]),
+            (self.feed_forward_norm, lambda y: self.feed_forward(y)),
+        ]
+        for norm, work in halves:
+            x = x + self.dropout(work(norm(x)), training=training)
+        return x
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_equal, expect_shape, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_shape, expect_unchanged, mutants
 
 from ..oracles import END, PAD, START, distinct_sizes
 
@@ -146,6 +146,20 @@ def end_may_be_the_last_token_that_fits(student, rng):
 
 
 @criterion(
+    hints=[
+        "Which integers do you keep the tokens in? And does everybody get the same source and the same call?",
+        "int32 counts to two thousand millions; a vocabulary may have 50,000 tokens.",
+    ],
+)
+def large_vocabularies_are_welcome(student, rng):
+    """Ids above 40,000 are written as they are."""
+    speaker = Speaker(rng, [5, 3, 4], vocabulary=50_000)
+    for words in speaker.sentences.values():
+        words[words > END] = rng.integers(40_000, 50_000, size=int((words > END).sum()))
+    expect_equal(call_decode(student, speaker, 6), speaker.expected(6), what="sentences with ids above 40,000")
+
+
+@criterion(
     hints=["Do you write into source?", "Write into an array of your own; source belongs to the caller."],
 )
 def the_source_stays_and_one_sentence_is_enough(student, rng):
@@ -271,4 +285,62 @@ mutants(
         ("writes into source", RESULT, "source[:] = 0\n    return target[:, 1:]"),
         ("squeezes a batch of one", RESULT, "return np.squeeze(target[:, 1:])"),
     ],
+)
+mutants(
+    GREEDY,
+    "large_vocabularies_are_welcome",
+    [("ids of 16 bits", 'dtype="int32"', 'dtype="int16"'), ("ids of a byte", 'dtype="int32"', 'dtype="uint8"')],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "columns collected in a list, padded at the end",
+    """
+def greedy_decode(model, source, max_length):
+    count = source.shape[0]
+    columns, alive = [np.full(count, 2, dtype=np.int64)], np.ones(count, dtype=bool)
+    while len(columns) <= max_length and alive.any():
+        scores = ops.convert_to_numpy(model(source, np.stack(columns, axis=1)))
+        columns.append(np.where(alive, np.argmax(scores[:, -1, :], axis=1), 0))
+        alive = alive & (columns[-1] != 3)
+    out = np.zeros((count, max_length), dtype=np.int64)
+    out[:, : len(columns) - 1] = np.stack(columns, axis=1)[:, 1:]
+    return out
+""",
+)
+accepted(
+    "a set of rows that are done",
+    """
+def greedy_decode(model, source, max_length):
+    target = [[2] for _ in source]
+    done = set()
+    for _ in range(max_length):
+        logits = np.array(model(source, np.array(target, dtype="int32")))
+        for row in range(len(target)):
+            best = 0 if row in done else int(logits[row, -1].argmax())
+            target[row].append(best)
+            if best == 3:
+                done.add(row)
+        if len(done) == len(target):
+            break
+    return np.array([row[1:] + [0] * (max_length + 1 - len(row)) for row in target])
+""",
+)
+accepted(
+    "tensors from beginning to end",
+    """
+def greedy_decode(model, source, max_length):
+    batch = ops.shape(source)[0]
+    target = ops.full((batch, 1), 2, dtype="int32")
+    open_rows = ops.ones((batch,), dtype="bool")
+    for _ in range(max_length):
+        best = ops.argmax(ops.convert_to_tensor(model(source, target))[:, -1], axis=-1)
+        best = ops.where(open_rows, ops.cast(best, "int32"), 0)
+        target = ops.concatenate([target, best[:, None]], axis=1)
+        open_rows = ops.logical_and(open_rows, best != 3)
+        if not bool(ops.any(open_rows)):
+            break
+    return ops.pad(target[:, 1:], [(0, 0), (0, max_length + 1 - target.shape[1])])
+""",
 )

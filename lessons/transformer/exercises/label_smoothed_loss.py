@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect_close, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_gradients, mutants
 
 from ..oracles import PAD, distinct_sizes, draw, draw_predictions, smoothed_loss
 
@@ -114,6 +114,44 @@ def a_batch_of_padding_has_no_loss(student, rng):
     """If all targets are padding, the loss is 0 and not nan."""
     targets, logits = draw_predictions(rng)
     expect_close(student.label_smoothed_loss(0 * targets, logits, 0.1), 0.0, what="the loss of nothing but padding")
+
+
+@criterion(
+    hints=[
+        "Can the network learn from your loss: does its gradient come back to the logits?",
+        "Compute with ops.log_softmax on the logits themselves; NumPy gives the right number and no gradient.",
+    ],
+)
+def the_gradient_comes_back_to_the_logits(student, rng):
+    """The gradient by the logits is right, and 0 at padding."""
+    targets = np.array([[3, 1, 0], [2, 0, 0]], dtype=np.int32)
+    logits, epsilon = draw(rng, 2, 3, 4), float(rng.uniform(0.05, 0.3))
+    student.define("def loss_of(logits, targets, epsilon):\n    return label_smoothed_loss(targets, logits, epsilon)\n")
+    expect_gradients(
+        student,
+        rng,
+        "loss_of",
+        {"logits": logits},
+        lambda logits: np.array(smoothed_loss(targets, logits, epsilon)),
+        options={"targets": targets, "epsilon": epsilon},
+    )
+
+
+@criterion(
+    hints=[
+        "How many tokens can your integers count?",
+        "A vocabulary may have 50,000 tokens: int32, not int16.",
+    ],
+)
+def large_vocabularies_are_welcome(student, rng):
+    """With 50,000 tokens, ids above 40,000 are counted rightly."""
+    targets = rng.integers(40_000, 50_000, size=(2, 3)).astype(np.int32)
+    targets[1, 2] = PAD
+    logits = draw(rng, 2, 3, 50_000)
+    expected = smoothed_loss(targets, logits, 0.1)
+    expect_close(
+        student.label_smoothed_loss(targets, logits, 0.1), expected, what="the loss with 50,000 tokens", tolerance=1e-3
+    )
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -245,4 +283,61 @@ mutants(
     LOSS,
     "a_batch_of_padding_has_no_loss",
     [("divides by 0 where there is nothing", "ops.maximum(ops.sum(real), 1.0)", "ops.sum(real)")],
+)
+mutants(
+    LOSS,
+    "the_gradient_comes_back_to_the_logits",
+    [
+        ("cuts the way back", LOG, "ops.stop_gradient(ops.log_softmax(logits))"),
+        (
+            "a loss in NumPy",
+            "    return ops.sum",
+            "    return ops.convert_to_tensor(np.array(ops.sum",
+            "ops.maximum(ops.sum(real), 1.0)",
+            "ops.maximum(ops.sum(real), 1.0)))",
+        ),
+    ],
+)
+mutants(LOSS, "large_vocabularies_are_welcome", [("ids of 16 bits", '"int32"', '"int16"')])
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "minus the log-probability of the target, and the mean of all, mixed",
+    """
+def label_smoothed_loss(targets, logits, epsilon):
+    targets = ops.cast(targets, "int32")
+    log_probs = logits - ops.logsumexp(logits, axis=-1, keepdims=True)
+    right = ops.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
+    each = (1 - epsilon) * right + epsilon * ops.mean(log_probs, axis=-1)
+    real = ops.cast(targets > 0, "float32")
+    return -ops.sum(ops.where(targets > 0, each, 0.0)) / ops.maximum(ops.sum(real), 1)
+""",
+)
+accepted(
+    "functions of TensorFlow",
+    """
+def label_smoothed_loss(targets, logits, epsilon):
+    import tensorflow as tf
+
+    targets = tf.cast(targets, tf.int32)
+    log_probs = tf.nn.log_softmax(logits)
+    hard = -tf.gather(log_probs, targets, batch_dims=2)
+    soft = -tf.reduce_mean(log_probs, axis=-1)
+    real = tf.cast(tf.not_equal(targets, 0), tf.float32)
+    return tf.math.divide_no_nan(tf.reduce_sum(((1 - epsilon) * hard + epsilon * soft) * real), tf.reduce_sum(real))
+""",
+)
+accepted(
+    "the whole distribution from one_hot, where with a list of the real places",
+    """
+def label_smoothed_loss(targets, logits, epsilon):
+    size = ops.shape(logits)[-1]
+    ids = ops.reshape(ops.cast(targets, "int32"), (-1,))
+    rows = ops.log_softmax(ops.reshape(logits, (-1, size)), axis=-1)
+    q = ops.one_hot(ids, size) * (1.0 - epsilon) + epsilon / size
+    weight = ops.cast(ids != 0, rows.dtype)
+    total = ops.einsum("nv,nv,n->", q, rows, weight)
+    return -total / (ops.sum(weight) + ops.cast(ops.all(ids == 0), rows.dtype))
+""",
 )

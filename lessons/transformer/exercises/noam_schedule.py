@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_shape, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_shape, expect_unchanged, mutants
 
 from ..oracles import distinct_sizes
 
@@ -151,4 +151,33 @@ mutants(
         ("the rate of the first step only", 'dtype="float64")', 'dtype="float64").ravel()[0]'),
         ("flattens", 'dtype="float64")', 'dtype="float64")\n    step = step.ravel() if step.ndim else step'),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "np.where at the end of the warm-up",
+    """
+def noam_schedule(step, d_model, warmup_steps):
+    step = np.asarray(step, dtype=float)
+    rising, falling = step / warmup_steps**1.5, 1 / np.sqrt(step)
+    return np.where(step < warmup_steps, rising, falling) / np.sqrt(d_model)
+""",
+)
+accepted(
+    "keras.ops, so that it runs inside a compiled step",
+    """
+def noam_schedule(step, d_model, warmup_steps):
+    step = ops.cast(step, "float32")
+    return ops.rsqrt(float(d_model)) * ops.minimum(ops.rsqrt(step), step * warmup_steps ** (-1.5))
+""",
+)
+accepted(
+    "the peak, times how far one is from it",
+    """
+def noam_schedule(step, d_model, warmup_steps):
+    peak = (d_model * warmup_steps) ** -0.5
+    share = np.asarray(step, dtype="float64") / warmup_steps
+    return peak * np.minimum(share, share**-0.5)
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_equal, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutants
 
 from ..oracles import as_float64, break_listing, causal, distinct_sizes, draw, draw_padding, softmax
 
@@ -279,4 +279,51 @@ mutants(
         ("a hard maximum", SOFTMAX, "ops.one_hot(ops.argmax(scores, axis=-1), scores.shape[-1])"),
         ("a token does not see itself", " >= ", " > "),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "products summed by broadcasting, each query with each key",
+    """
+def repaired_attention(x, memory, w_query, w_key, w_value, mask=None, causal=False):
+    query, key, value = (ops.matmul(a, b) for a, b in ((x, w_query), (memory, w_key), (memory, w_value)))
+    scores = ops.sum(query[:, :, None, :] * key[:, None, :, :], axis=-1) / query.shape[-1] ** 0.5
+    padding = None if mask is None else mask[:, None, None, :]
+    allowed = layers.combine_masks(padding, layers.causal_mask(x.shape[1]) if causal else None)
+    weights = ops.softmax(scores if allowed is None else ops.where(allowed[:, 0], scores, -1e9), axis=-1)
+    return ops.sum(weights[..., None] * value[:, None, :, :], axis=2), weights
+""",
+)
+accepted(
+    "einsum, and a bias for what is forbidden",
+    """
+def repaired_attention(x, memory, w_query, w_key, w_value, mask=None, causal=False):
+    q, k = ops.einsum("btd,dk->btk", x, w_query), ops.einsum("bsd,dk->bsk", memory, w_key)
+    scores = ops.einsum("btk,bsk->bts", q, k) / np.sqrt(w_query.shape[-1]).astype("float32")
+    if mask is not None:
+        scores = scores + (1.0 - ops.cast(mask, "float32"))[:, None, :] * -1e9
+    if causal:
+        rows, columns = ops.arange(x.shape[1])[:, None], ops.arange(memory.shape[1])[None, :]
+        scores = scores + ops.cast(columns > rows, "float32") * -1e9
+    scores = scores - ops.max(scores, axis=-1, keepdims=True)
+    odds = ops.exp(scores)
+    weights = odds / ops.sum(odds, axis=-1, keepdims=True)
+    return ops.einsum("bts,bse->bte", weights, ops.einsum("bsd,de->bse", memory, w_value)), weights
+""",
+)
+accepted(
+    "one mask from ones, cut down step by step",
+    """
+def repaired_attention(x, memory, w_query, w_key, w_value, mask=None, causal=False):
+    query, key, value = x @ ops.convert_to_tensor(w_query), memory @ ops.convert_to_tensor(w_key), memory @ ops.convert_to_tensor(w_value)
+    scores = query @ ops.transpose(key, (0, 2, 1)) * key.shape[-1] ** -0.5
+    allowed = ops.ones_like(scores, dtype="bool")
+    if mask is not None:
+        allowed = ops.logical_and(allowed, ops.expand_dims(mask, 1))
+    if causal:
+        allowed = ops.logical_and(allowed, np.tri(x.shape[1], memory.shape[1], dtype=bool)[None])
+    weights = steps.softmax(ops.where(allowed, scores, -1e9), axis=-1)
+    return ops.matmul(weights, value), weights
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_equal, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutants
 
 from ..oracles import (
     as_float64,
@@ -110,7 +110,7 @@ def expect_moved(before, after, words, places=None):
     hints=[
         "How wide is one head, if H of them together are as wide as the model?",
         "key_dim is the width of one head, K = D / H. Count the parameters of an attention: 4 (D D + D).",
-        "`keras.layers.MultiHeadAttention(num_heads, d_model // num_heads)`, everywhere.",
+        "`layers.MultiHeadAttention(num_heads, d_model // num_heads)`, everywhere.",
     ],
 )
 def the_heads_share_the_width_of_the_model(student, rng):
@@ -348,8 +348,8 @@ def the_logits_are_those_of_the_two_boxes(student, rng):
     heads, half, sentences, source_length, target_length = distinct_sizes(rng, 5, low=2, high=7)
     width, hidden = 2 * half * heads, 2 * half * heads + 5
     sizes = int(rng.integers(10, 15)), int(rng.integers(16, 21))
-    source = draw_ids(rng, sentences, source_length, sizes[0], low=0)
-    target = draw_ids(rng, sentences, target_length, sizes[1], low=0)
+    source = draw_ids(rng, sentences, source_length, sizes[0], low=1)  # no padding, as the text promises
+    target = draw_ids(rng, sentences, target_length, sizes[1], low=1)
     weights = {"source_embedding": [draw(rng, sizes[0], width)], "target_embedding": [draw(rng, sizes[1], width)]}
     for name in ("encoder_attention", "self_attention", "cross_attention"):
         weights[name] = draw_attention(rng, width, heads)
@@ -666,4 +666,68 @@ mutants(
             "source = self.source_embedding(source_ids) / self.d_model**0.5",
         ),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+CALL = MODEL.index("    def call(")
+accepted(
+    "with padding masks, although nothing asks for them, and the factor sqrt(D)",
+    MODEL[:CALL]
+    + """
+    def call(self, source_ids, target_ids):
+        seen = layers.padding_mask(source_ids)
+        x = self.positions(self.source_embedding(source_ids) * self.d_model**0.5)
+        y = self.encoder_attention_norm(x)
+        x = x + self.encoder_attention(y, y, mask=seen)
+        memory = self.encoder_norm(x + self.encoder_feed_forward(self.encoder_feed_forward_norm(x)))
+
+        x = self.positions(self.target_embedding(target_ids) * self.d_model**0.5)
+        mask = layers.combine_masks(layers.causal_mask(target_ids.shape[1]), layers.padding_mask(target_ids))
+        y = self.self_attention_norm(x)
+        x = x + self.self_attention(y, y, mask=mask)
+        x = x + self.cross_attention(self.cross_attention_norm(x), memory, mask=seen)
+        x = x + self.feed_forward(self.feed_forward_norm(x))
+        return self.to_logits(self.decoder_norm(x))
+""",
+)
+accepted(
+    "encode and decode as methods of their own",
+    MODEL[:CALL]
+    + """
+    def encode(self, ids):
+        x = self.positions(self.source_embedding(ids))
+        normed = self.encoder_attention_norm(x)
+        x = ops.add(x, self.encoder_attention(query=normed, value=normed))
+        x = ops.add(x, self.encoder_feed_forward(self.encoder_feed_forward_norm(x)))
+        return self.encoder_norm(x)
+
+    def decode(self, ids, memory):
+        x = self.positions(self.target_embedding(ids))
+        normed = self.self_attention_norm(x)
+        x = ops.add(x, self.self_attention(normed, normed, normed, layers.causal_mask(ids.shape[1])))
+        x = ops.add(x, self.cross_attention(self.cross_attention_norm(x), memory, memory))
+        return self.decoder_norm(ops.add(x, self.feed_forward(self.feed_forward_norm(x))))
+
+    def call(self, source_ids, target_ids):
+        return self.to_logits(self.decode(target_ids, self.encode(source_ids)))
+""",
+)
+accepted(
+    "a helper for norm, work and sum",
+    MODEL[:CALL]
+    + """
+    def call(self, source_ids, target_ids):
+        def around(x, norm, work):
+            return x + work(norm(x))
+
+        causal = ops.tril(ops.ones((1, 1, target_ids.shape[1], target_ids.shape[1]), dtype="bool"))
+        memory = self.positions(self.source_embedding(source_ids))
+        memory = around(memory, self.encoder_attention_norm, lambda y: self.encoder_attention(y, y))
+        memory = self.encoder_norm(around(memory, self.encoder_feed_forward_norm, self.encoder_feed_forward))
+        x = self.positions(self.target_embedding(target_ids))
+        x = around(x, self.self_attention_norm, lambda y: self.self_attention(y, y, mask=causal))
+        x = around(x, self.cross_attention_norm, lambda y: self.cross_attention(y, memory))
+        return self.to_logits(self.decoder_norm(around(x, self.feed_forward_norm, self.feed_forward)))
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_equal, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutants
 
 from ..oracles import (
     PAD,
@@ -380,4 +380,76 @@ mutants(
             "return ops.mean(ops.sum(each * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0))",
         ),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "masks in NumPy, and the loss by take_along_axis",
+    """
+def make_masks(source_ids, inputs):
+    source = (np.asarray(source_ids) != 0)[:, None, None, :]
+    target = (np.asarray(inputs) != 0)[:, None, None, :] & np.tri(np.shape(inputs)[1], dtype=bool)[None, None]
+    return source, target, source
+
+
+def make_batch(source_ids, target_ids):
+    return (source_ids, np.delete(target_ids, -1, axis=1)), np.delete(target_ids, 0, axis=1)
+
+
+def sequence_loss(labels, logits):
+    labels = ops.cast(labels, "int32")
+    log_probs = logits - ops.logsumexp(logits, axis=-1, keepdims=True)
+    right = ops.take_along_axis(log_probs, labels[..., None], axis=-1)[..., 0]
+    real = ops.cast(labels > 0, "float32")
+    return -ops.sum(right * real) / ops.maximum(ops.sum(real), 1)
+""",
+)
+accepted(
+    "log-sum-exp minus the right logit, and logical_and by hand",
+    """
+def make_masks(source_ids, inputs):
+    length = inputs.shape[1]
+    past = ops.reshape(ops.arange(length), (1, 1, length, 1)) >= ops.reshape(ops.arange(length), (1, 1, 1, length))
+    mine = ops.logical_and(past, layers.padding_mask(inputs))
+    return layers.padding_mask(source_ids), mine, layers.padding_mask(source_ids)
+
+
+def make_batch(source_ids, target_ids):
+    inputs, labels = steps_of(target_ids)
+    return (source_ids, inputs), labels
+
+
+def steps_of(ids):
+    return ids[:, : ids.shape[1] - 1], ids[:, -(ids.shape[1] - 1) :]
+
+
+def sequence_loss(labels, logits):
+    labels = ops.cast(labels, "int32")
+    right = ops.sum(logits * ops.one_hot(labels, logits.shape[-1]), axis=-1)
+    each = ops.where(labels == 0, 0.0, ops.logsumexp(logits, axis=-1) - right)
+    count = ops.cast(ops.count_nonzero(labels), "float32")
+    return ops.sum(each) / ops.where(count > 0, count, 1.0)
+""",
+)
+accepted(
+    "the list of the real tokens' losses, in TensorFlow",
+    """
+def make_masks(source_ids, inputs):
+    padding = layers.padding_mask(source_ids)
+    return padding, layers.combine_masks(layers.padding_mask(inputs), layers.causal_mask(inputs.shape[1])), padding
+
+
+def make_batch(source_ids, target_ids):
+    return [(source_ids, target_ids[:, 0:-1]), target_ids[:, 1:]]
+
+
+def sequence_loss(labels, logits):
+    import tensorflow as tf
+
+    labels = tf.cast(labels, tf.int32)
+    each = -tf.gather(tf.nn.log_softmax(logits), labels, batch_dims=2)
+    kept = tf.where(labels > 0, each, tf.zeros_like(each))
+    return tf.math.divide_no_nan(tf.reduce_sum(kept), tf.reduce_sum(tf.cast(labels > 0, tf.float32)))
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_equal, expect_shape, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_shape, expect_unchanged, mutants
 
 from ..oracles import END, START, distinct_sizes, draw_sentences
 
@@ -116,4 +116,31 @@ mutants(
         ("writes into ids", "    return", "    ids = np.asarray(ids)\n    ids[:, -1] = 0\n    return"),
         ("squeezes a batch of one", GIVEN, "np.squeeze(ids[:, :-1])"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "np.split at the ends",
+    """
+def shift_targets(ids):
+    inputs = np.delete(ids, -1, axis=1)
+    return inputs, np.delete(ids, 0, axis=1)
+""",
+)
+accepted(
+    "keras.ops, and a list as the pair",
+    """
+def shift_targets(ids):
+    length = ops.shape(ids)[1]
+    return [ops.slice(ids, (0, 0), (ops.shape(ids)[0], length - 1)), ids[:, 1:length]]
+""",
+)
+accepted(
+    "indices of columns",
+    """
+def shift_targets(ids):
+    places = np.arange(ids.shape[1] - 1)
+    return np.take(ids, places, axis=1), np.take(ids, places + 1, axis=1)
+""",
 )
