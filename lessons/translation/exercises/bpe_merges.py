@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from llmcourse.checking import criterion, expect, expect_equal, expect_unchanged, mutant, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_unchanged, mutant, mutants
 
 from ..oracles import IMPORT, draw_words
 
@@ -455,4 +455,100 @@ def bpe_merges(word_counts, num_merges):
 """.replace("\\\\\\\\", "\\\\"),
         ),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "Counter, and a text with spaces between the symbols",
+    """
+from collections import Counter
+
+
+def joined(symbols, pair):
+    result = []
+    for symbol in symbols:
+        if result and (result[-1], symbol) == pair and not result[-1] is None:
+            result[-1] = result[-1] + symbol
+            result.append(None)
+        else:
+            result.append(symbol)
+    return [symbol for symbol in result if symbol is not None]
+
+
+def bpe_merges(word_counts, num_merges):
+    words = [(list(word) + ["</w>"], count) for word, count in word_counts.items()]
+    merges = []
+    while len(merges) < num_merges:
+        pairs = Counter()
+        for symbols, count in words:
+            for pair in zip(symbols, symbols[1:]):
+                pairs[pair] += count
+        if not pairs:
+            return merges
+        most = max(pairs.values())
+        best = min(pair for pair, count in pairs.items() if count == most)
+        merges.append(best)
+        words = [(joined(symbols, best), count) for symbols, count in words]
+    return merges
+""",
+)
+accepted(
+    "sorted pairs, and a while loop that deletes the second symbol",
+    """
+def bpe_merges(word_counts, num_merges):
+    words = {word: list(word) + ["</w>"] for word in word_counts}
+    merges = []
+    for step in range(num_merges):
+        counts = {}
+        for word, symbols in words.items():
+            for first, second in zip(symbols[:-1], symbols[1:]):
+                counts.setdefault((first, second), 0)
+                counts[first, second] += word_counts[word]
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        if len(ranked) == 0:
+            break
+        pair = ranked[0][0]
+        merges.append(pair)
+        for symbols in words.values():
+            place = 0
+            while place + 1 < len(symbols):
+                if (symbols[place], symbols[place + 1]) == pair:
+                    symbols[place] += symbols.pop(place + 1)
+                place += 1
+    return merges
+""",
+)
+accepted(
+    "functions that call one another, tuples as words",
+    """
+def count(words):
+    table = {}
+    for symbols, times in words:
+        for pair in zip(symbols, symbols[1:]):
+            table[pair] = table.get(pair, 0) + times
+    return table
+
+
+def merge(symbols, pair):
+    if len(symbols) < 2:
+        return symbols
+    if symbols[:2] == pair:
+        return (pair[0] + pair[1], *merge(symbols[2:], pair))
+    return (symbols[0], *merge(symbols[1:], pair))
+
+
+def bpe_merges(word_counts, num_merges):
+    words = [((*word, "</w>"), times) for word, times in word_counts.items()]
+    found = []
+    for _ in range(num_merges):
+        table = count(words)
+        if not table:
+            break
+        top = max(table.values())
+        pair = sorted(p for p in table if table[p] == top)[0]
+        found.append(pair)
+        words = [(merge(symbols, pair), times) for symbols, times in words]
+    return found
+""",
 )

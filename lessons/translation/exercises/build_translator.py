@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_equal, expect_shape, mutant, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutant, mutants
 
 from ..oracles import IMPORT, PAD, START, distinct_sizes
 
@@ -580,4 +580,70 @@ mutants(
         ),
         ("dropout on the memory instead of the source", DROP_X, "", ENCODE_X, f"self.dropout({ENCODE_X})"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "other names for what happens between, masks made by hand",
+    MODEL[: MODEL.index("    def call(")]
+    + """
+    def embed(self, ids, table, training):
+        return self.dropout(self.positions(self.scale * table(ids)), training=training)
+
+    def call(self, inputs, training=None):
+        source_ids, target_ids = inputs[0], inputs[1]
+        seen = ops.not_equal(source_ids, 0)[:, None, None, :]
+        places = ops.arange(target_ids.shape[1])
+        allowed = ops.logical_and(
+            ops.not_equal(target_ids, 0)[:, None, None, :], (places[:, None] >= places[None, :])[None, None]
+        )
+        memory = self.encoder(self.embed(source_ids, self.source_embedding, training), mask=seen, training=training)
+        found = self.decoder(
+            self.embed(target_ids, self.target_embedding, training),
+            memory,
+            mask=allowed,
+            memory_mask=seen,
+            training=training,
+        )
+        return self.to_logits(found)
+"""
+    + MODEL[MODEL.index("\n\ndef build_translator(") :],
+)
+accepted(
+    "two dropout layers, encode and decode as methods of their own",
+    MODEL[: MODEL.index("    def call(")].replace(
+        "self.dropout = keras.layers.Dropout(dropout)",
+        "self.first, self.second = keras.layers.Dropout(dropout), keras.layers.Dropout(dropout)",
+    )
+    + """
+    def encode(self, ids, training):
+        x = self.first(self.positions(self.source_embedding(ids) * math.sqrt(self.d_model)), training=training)
+        return self.encoder(x, mask=layers.padding_mask(ids), training=training)
+
+    def decode(self, ids, memory, memory_mask, training):
+        y = self.second(self.positions(self.target_embedding(ids) * math.sqrt(self.d_model)), training=training)
+        mask = layers.combine_masks(layers.padding_mask(ids), layers.causal_mask(ids.shape[1]))
+        return self.decoder(y, memory, mask=mask, memory_mask=memory_mask, training=training)
+
+    def call(self, inputs, training=None):
+        source_ids, target_ids = inputs
+        memory = self.encode(source_ids, training)
+        return self.to_logits(self.decode(target_ids, memory, layers.padding_mask(source_ids), training))
+""".replace("math.sqrt(self.d_model)", "self.d_model**0.5")
+    + MODEL[MODEL.index("\n\ndef build_translator(") :],
+)
+accepted(
+    "the scale as a number computed once, build_translator with names",
+    MODEL[: MODEL.index("\n\ndef build_translator(")].replace(
+        "self.scale = d_model**0.5", "self.scale = np.sqrt(d_model).item()"
+    )
+    + """
+
+def build_translator(source_vocab_size, target_vocab_size, num_layers, d_model, num_heads, d_ff, dropout):
+    sizes = {"num_layers": num_layers, "d_model": d_model, "num_heads": num_heads, "d_ff": d_ff, "dropout": dropout}
+    translator = TranslationModel(source_vocab_size, target_vocab_size, **sizes)
+    translator.build(None)
+    return translator
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_equal, expect_unchanged, mutant, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_unchanged, mutant, mutants
 
 from ..oracles import END, IMPORT, UNK, distinct_sizes, draw_words
 
@@ -343,4 +343,52 @@ mutants(
         ("empties the list of sentences", "    return ids, mask", "    sentences.clear()\n    return ids, mask"),
         ("np.squeeze on a batch of one", "return ids, mask", "return np.squeeze(ids), np.squeeze(mask)"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "lists filled up and turned into an array at the end",
+    """
+def encode_batch(sentences, vocabulary, max_length):
+    rows = []
+    for sentence in sentences:
+        row = [vocabulary[word] if word in vocabulary else 1 for word in sentence.split()]
+        row = row[: max_length - 1]
+        row.append(3)
+        rows.append(row)
+    width = max(map(len, rows))
+    ids = np.array([row + [0] * (width - len(row)) for row in rows], dtype=np.int32)
+    mask = np.array([[True] * len(row) + [False] * (width - len(row)) for row in rows])
+    return ids, mask
+""",
+)
+accepted(
+    "Keras' own padding, and the mask from the lengths",
+    """
+def encode_batch(sentences, vocabulary, max_length):
+    rows = [[vocabulary.get(w, 1) for w in s.split()][: max_length - 1] + [3] for s in sentences]
+    ids = keras.utils.pad_sequences(rows, padding="post", dtype="int32")
+    lengths = np.array([len(row) for row in rows])
+    return ids, np.arange(ids.shape[1])[None, :] < lengths[:, None]
+""",
+)
+accepted(
+    "a wide array that is cut to the longest row",
+    """
+def encode_batch(sentences, vocabulary, max_length):
+    ids = np.zeros((len(sentences), max_length), dtype=np.int64)
+    longest = 0
+    for row, sentence in zip(ids, sentences):
+        count = 0
+        for word in sentence.split():
+            if count == max_length - 1:
+                break
+            row[count] = vocabulary.get(word, 1)
+            count += 1
+        row[count] = 3
+        longest = max(longest, count + 1)
+    ids = ids[:, :longest].copy()
+    return [ids, ids > 0]
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_shape, mutant, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_shape, mutant, mutants
 
 from ..oracles import END, IMPORT, PAD, UNK, distinct_sizes
 
@@ -55,7 +55,7 @@ def it_is_the_share_of_right_tokens(student, rng):
     hints=[
         "What happens to your number if you append a hundred columns of padding?",
         "Nothing may happen: positions whose target is 0 count neither as right nor in the number of tokens.",
-        "`ops.sum(right and real) / ops.sum(real)`, with `real = ops.not_equal(targets, 0)` cast to float32.",
+        "`right = ops.logical_and(real, ops.equal(guesses, targets))` with `real = ops.not_equal(targets, 0)`; cast both to float32, and divide their sums.",
     ],
 )
 def padding_does_not_count(student, rng):
@@ -120,10 +120,14 @@ COMPILED = """
 import keras as _keras
 
 
-def describe_compiled(length, vocabulary):
+def evaluate_with_metric(targets, logits):
+    inputs = _keras.Input(logits.shape[1:])
+    model = _keras.Model(inputs, _keras.layers.Identity()(inputs))
+    nothing = lambda wanted, given: _keras.ops.sum(given) * 0.0
+    model.compile(loss=nothing, metrics=[token_accuracy], jit_compile=False)
     try:
-        result = token_accuracy(_keras.Input((length,)), _keras.Input((length, vocabulary)))
-        return f"a result of shape {tuple(result.shape)}"
+        found = model.evaluate(logits, targets, batch_size=len(logits), verbose=0, return_dict=True)
+        return float(next(value for name, value in found.items() if name != "loss"))
     except Exception as error:
         return f"{type(error).__name__}: {str(error).strip()[:200]}"
 """
@@ -142,9 +146,10 @@ def it_works_as_a_metric_of_fit(student, rng):
     what = "token_accuracy for targets as floats, the same as for integers"
     expect_close(student.token_accuracy(targets.astype(np.float32), logits), own, what=what)
     student.define(COMPILED)
-    received = student.describe_compiled(*logits.shape[1:])
-    required = "token_accuracy can be compiled: it gives one number also for tensors whose values come later"
-    expect(received == "a result of shape ()", required=required, received=received)
+    received = student.evaluate_with_metric(targets, logits)
+    required = f"as a metric of a compiled model, {float(own):.3f} for these targets and logits"
+    fits = isinstance(received, float) and abs(received - float(own)) < 1e-4
+    expect(fits, required=required, received=received)
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -297,4 +302,41 @@ def token_accuracy(targets, logits):
         ),
         ("a Python float", f"return {RATIO}", f"return float({RATIO})"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "functions of TensorFlow",
+    """
+def token_accuracy(targets, logits):
+    import tensorflow as tf
+
+    targets = tf.cast(targets, tf.int64)
+    real = tf.cast(targets != 0, tf.float32)
+    right = tf.cast(tf.equal(tf.argmax(logits, axis=-1), targets), tf.float32) * real
+    return tf.math.divide_no_nan(tf.reduce_sum(right), tf.reduce_sum(real))
+""",
+)
+accepted(
+    "the right logit is as large as the largest",
+    """
+def token_accuracy(targets, logits):
+    ids = ops.cast(targets, "int32")
+    logits = ops.convert_to_tensor(logits)
+    mine = ops.take_along_axis(logits, ids[..., None], axis=-1)[..., 0]
+    real = ops.cast(ids > 0, "float32")
+    hits = real * ops.cast(mine >= ops.max(logits, axis=-1), "float32")
+    return ops.sum(hits) / (ops.sum(real) + 1e-9)
+""",
+)
+accepted(
+    "a masked mean by where",
+    """
+def token_accuracy(targets, logits):
+    targets = ops.cast(targets, "int64")
+    hits = ops.where(ops.equal(ops.cast(ops.argmax(logits, -1), "int64"), targets), 1.0, 0.0)
+    count = ops.cast(ops.count_nonzero(targets), "float32")
+    return ops.sum(ops.where(targets == 0, 0.0, hits)) / ops.where(count > 0, count, 1.0)
+""",
 )

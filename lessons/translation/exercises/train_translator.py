@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_equal, expect_unchanged, mutant, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_unchanged, mutant, mutants
 
 from ..oracles import CONSONANTS, IMPORT, VOWELS, draw_words
 
@@ -228,4 +228,66 @@ mutants(
     [
         ("one epoch", "epochs=7", "epochs=1"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "a training loop of its own",
+    TRAIN[: TRAIN.index("    model.compile(")]
+    + """
+    optimizer = keras.optimizers.Adam(0.003)
+    optimizer.build(model.trainable_variables)
+    import tensorflow as tf
+
+    @tf.function(reduce_retracing=True)
+    def step(batch, begun, wanted):
+        with tf.GradientTape() as tape:
+            loss = losses.label_smoothed_loss(wanted, model((batch, begun), training=True))
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+
+    rng = np.random.default_rng(seed)
+    for _ in range(7):
+        order = rng.permutation(len(source_ids))
+        for start in range(0, len(order) - 63, 64):
+            rows = order[start : start + 64]
+            step(tf.constant(source_ids[rows]), tf.constant(inputs[rows]), tf.constant(labels[rows]))
+"""
+    + TRAIN[TRAIN.index("    word_of = ") :],
+)
+accepted(
+    "two epochs more, Adam with weight decay, words looked up in a list",
+    TRAIN.replace("keras.optimizers.Adam(0.003)", "keras.optimizers.AdamW(0.003, weight_decay=1e-4)")
+    .replace("epochs=7", "epochs=8")
+    .replace(
+        "    word_of = {index: word for word, index in target_words.items()}",
+        "    names = dict(zip(target_words.values(), target_words))",
+    )
+    .replace(
+        '" ".join(word_of[index] for index in row if index in word_of)',
+        '" ".join(names[index] for index in row if names.get(index))',
+    ),
+)
+accepted(
+    "sentences translated one by one",
+    TRAIN[: TRAIN.index("    def translate(")]
+    + """    def one(sentence):
+        ids, _ = steps.encode_batch([sentence], source_words, longest)
+        ids = np.pad(ids, ((0, 0), (0, longest - ids.shape[1])))
+        target = [2]
+        while len(target) <= longest and target[-1] != 3:
+            begun = np.zeros((1, longest + 1), dtype="int32")
+            begun[0, : len(target)] = target
+            target.append(int(forward(ids, begun)[0, len(target) - 1].argmax()))
+        return " ".join(word_of[index] for index in target if index in word_of)
+
+    import tensorflow as tf
+
+    compiled = tf.function(lambda source, begun: model((source, begun), training=False))
+
+    def forward(source, begun):
+        return compiled(tf.constant(source), tf.constant(begun)).numpy()
+
+    return lambda sentences: [one(sentence) for sentence in sentences]
+""",
 )
