@@ -22,13 +22,13 @@
 # | part | | minutes | exercise |
 # | --- | --- | ---: | --- |
 # | 1 | The likeliest sentence | 10 | |
-# | 2 | Beam search | 30 | 1 `beam_search` |
+# | 2 | Beam search | 40 | 1 `beam_search` |
 # | 3 | Length, and the curse of the beam | 10 | |
 # | 4 | Nothing twice: the key/value cache | 20 | 2 `KeyValueCache` |
-# | 5 | Drawing instead of searching | 15 | 3 `sample` |
-# | 6 | How good is a translation? Counting n-grams | 10 | 4 `ngram_precisions` |
-# | 7 | BLEU | 10 | 5 `corpus_bleu` |
-# | 8 | What the scores do not see | 15 | |
+# | 5 | Drawing instead of searching | 25 | 3 `sample` |
+# | 6 | How good is a translation? Counting n-grams | 20 | 4 `ngram_precisions` |
+# | 7 | BLEU | 15 | 5 `corpus_bleu` |
+# | 8 | What the scores do not see, and what may be luck | 25 | |
 #
 # **If you are stuck, go on.** All later cells use the tested versions from the package: `steps.beam_search`,
 # `steps.sample` and so on.
@@ -247,11 +247,12 @@ plots.beam_tree(seen, WORDS, best=found[0][0], title="A beam of 2 keeps the runn
 # is lost after the very first step.
 #
 # Does a wider beam find more? There are few sentences here, so we can look at all of them: with a beam of 1,000 nothing
-# is ever thrown away.
+# is ever thrown away. (Those that have no END after six tokens are cut off; they count too.)
 
 # %% tags=["explore"]
 everything = steps.beam_search(next_word, beam_size=1000, alpha=0.0, max_length=6)
-print("sentences of at most 6 tokens:", len(everything))
+ended = sum(ids[-1] == 3 for ids, _ in everything)
+print(f"beginnings of at most 6 tokens: {len(everything)}, of which {ended} come to their END")
 for size in (1, 2, 5):
     found = steps.beam_search(next_word, size, alpha=0.0, max_length=6)
     ranks = [1 + [ids for ids, _ in everything].index(ids) for ids, _ in found]
@@ -396,6 +397,7 @@ plots.mask_grids(
 # | | without | with a cache |
 # | --- | --- | --- |
 # | projections for one new token | $T \cdot 4 D^2$ | $4 D^2$ |
+# | feed-forward network for one new token, of the usual width $4 D$ | $T \cdot 8 D^2$ | $8 D^2$ |
 # | scores and output for one new token | $T^2 \cdot D$ | $T \cdot D$ |
 # | scores and output for a whole text grow like | $T^3 \cdot D$ | $T^2 \cdot D$ |
 # | numbers to remember in each layer | | $2 \cdot B \cdot T \cdot D$ |
@@ -654,10 +656,27 @@ for temperature in (0.3, 1.0, 3.0):
     print(f"temperature {temperature}:", ", ".join(f"{count} x {words}" for words, count in drawn.most_common(5)))
 
 # %% [markdown]
-# The colder, the more the drawing resembles greedy decoding, short sight included; the hotter, the more the sentences
-# look alike in frequency, good and bad ones. At temperature 1 each sentence comes as often as the model says: *I am
+# The colder, the more the drawing resembles greedy decoding, short sight included; the hotter, the more alike are the
+# chances of all *next words* that are possible at all, good and bad ones. (Sentences do not become alike: a long one needs
+# many draws in its favour. The cell below has the exact numbers.) At temperature 1 each sentence comes as often as the model says: *I am
 # sorry* in 29 % of all draws, in the long run.
-#
+
+
+# %% tags=["explore"]
+def probability(words, temperature):
+    """Compute how often a sentence comes at a temperature, exactly."""
+    ids, result = [2, *(WORDS.index(word) for word in words.split()), 3], 1.0
+    for place in range(1, len(ids)):
+        odds = TABLE[ids[place - 1]] ** (1 / temperature)  # softmax(log p / temperature) is this, scaled to sum 1
+        result *= odds[ids[place]] / odds.sum()
+    return result
+
+
+for words in ("I am sorry", "sorry", "it does me sorry"):
+    chances = [probability(words, temperature) for temperature in (0.3, 1.0, 3.0)]
+    print(f"{words:18s}" + "".join(f"{chance:8.3f}" for chance in chances), "  at temperature 0.3, 1 and 3")
+
+# %% [markdown]
 # **Common mistakes**
 #
 # - Multiplying by the temperature, or dividing the *probabilities* by it: they are scaled back to the same numbers.
@@ -984,11 +1003,55 @@ for n in changed_lines[:5]:
 # <details>
 # <summary>Answer</summary>
 #
-# Mostly they differ in a word or two: the search decides details, the model decides everything else. And 150 short
-# sentences are few: a point of BLEU up or down is well within chance. So do not read a story into a small bend of a
-# curve. Look at *which lines* have changed, and if you must know, draw test sets from the test set, as described above.
+# Some differ in a word or two; in some, more than half of the characters are others, because an early choice changes all
+# that follows. The numbers are printed below. And 150 short sentences are few: a point of BLEU up or down is well within
+# chance, as the next cell shows. So do not read a story into a small bend of a curve. Look at *which lines* have changed.
 #
 # </details>
+
+# %% [markdown]
+# ### Is it luck? Test sets drawn from the test set
+#
+# Two searches differ by half a point of BLEU on 150 sentences. Would they on another 150? We have no others, but we can
+# *draw* from those we have: 150 sentences at random, with repetition, and both scores on the **same** drawn sentences. Do
+# this many times, and look at the differences. This is the **paired bootstrap** (Koehn, 2004). If nearly all differences
+# have the same sign, it is hardly luck.
+#
+# > **Predict, then run.** In which share of the drawn test sets is the beam of 4 better than greedy decoding?
+
+
+# %% tags=["explore", "nbval-ignore-output"]
+def edit_distance(first, second):
+    """Count the characters that must be put in, left out or exchanged (Levenshtein, 1966)."""
+    row = np.arange(len(second) + 1)
+    for place, letter in enumerate(first, start=1):
+        exchanged = np.append(place, row[:-1] + (np.array(list(second)) != letter))
+        row = np.minimum(np.append(place, row[1:] + 1), exchanged)
+        row = np.minimum.accumulate(row - np.arange(len(row))) + np.arange(len(row))
+    return int(row[-1])
+
+
+greedy, beam = translations[1.0, 1], translations[1.0, 4]
+changes = [(edit_distance(greedy[n], beam[n]), len(beam[n])) for n in changed_lines]
+far = np.mean([changed > length / 2 for changed, length in changes])
+middle, length = (int(np.median(column)) for column in zip(*changes, strict=True))
+print(
+    f"changed lines: a median of {middle} other characters in {length}; more than half are others in {far:.0%} of them"
+)
+
+rng, differences = np.random.default_rng(0), []
+for _ in range(200):
+    rows = rng.integers(150, size=150)
+    wanted = [[targets[n] for n in rows]]
+    of_both = [metric.corpus_score([lines[n] for n in rows], wanted).score for lines in (greedy, beam)]
+    differences.append(of_both[1] - of_both[0])
+low, high = np.percentile(differences, [2.5, 97.5])
+print(f"the beam of 4 is better in {np.mean(np.array(differences) > 0):.0%} of 200 drawn test sets")
+print(f"95 % of the differences lie between {low:+.1f} and {high:+.1f} points of BLEU")
+
+# %% [markdown]
+# If 0 lies between the two last numbers, you must not say that one search is better than the other, however nice the curve
+# looks. This costs a few lines and some seconds, and would have saved many a paper.
 
 # %% [markdown]
 # ## What to take with you
@@ -1009,11 +1072,13 @@ for n in changed_lines[:5]:
 #
 # - A. Graves (2012): Sequence transduction with recurrent neural networks. arXiv:1211.3711. Section 2.5: beam search.
 # - Y. Wu et al. (2016): Google's neural machine translation system. arXiv:1609.08144. Section 7: length and coverage.
+# - P. Koehn (2004): Statistical significance tests for machine translation evaluation. *EMNLP*, 388–395. The paired
+#   bootstrap.
 # - P. Koehn and R. Knowles (2017): Six challenges for neural machine translation. *Workshop on Neural Machine
 #   Translation*, 28–39. Section 3.6: wide beams make it worse.
 # - F. Stahlberg and B. Byrne (2019): On NMT search errors and model errors: Cat got your tongue? *EMNLP*, 3356–3362.
 #   The empty translation.
-# - C. Meister, T. Vieira and R. Cotterell (2020): If beam search is the answer, what was the question? *EMNLP*,
+# - C. Meister, R. Cotterell and T. Vieira (2020): If beam search is the answer, what was the question? *EMNLP*,
 #   2173–2185. Why a bad search is good.
 # - A. Holtzman, J. Buys, L. Du, M. Forbes and Y. Choi (2020): The curious case of neural text degeneration. *ICLR*.
 #   Loops, and nucleus sampling.

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_equal, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, mutants
 
 from ..oracles import distinct_sizes, is_sequence
 
@@ -603,4 +603,84 @@ mutants(
         ),
         ("counts START among the max_length tokens", "length == max_length)", "length == max(1, max_length - 1))"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "lists and loops over the candidates, the totals as plain numbers",
+    """
+def beam_search(step_fn, beam_size, alpha, max_length):
+    open_ones, done = [([2], 0.0)], []
+    for length in range(1, max_length + 1):
+        if not open_ones:
+            break
+        scores = np.asarray(step_fn(np.array([ids for ids, _ in open_ones])))
+        candidates = []
+        for (ids, total), row in zip(open_ones, scores):
+            for token, value in enumerate(row):
+                if value > -np.inf:
+                    candidates.append((total + float(value), ids + [token]))
+        candidates.sort(key=lambda pair: -pair[0])
+        open_ones = []
+        for total, ids in candidates[:beam_size]:
+            if ids[-1] == 3 or length == max_length:
+                done.append((ids[1:], total / length**alpha))
+            else:
+                open_ones.append((ids, total))
+    return sorted(done, key=lambda pair: -pair[1])[:beam_size]
+""",
+)
+accepted(
+    "a heap for the best candidates",
+    """
+import heapq
+
+
+def beam_search(step_fn, beam_size, alpha, max_length):
+    beams, finished = [(0.0, (2,))], []
+    while beams:
+        table = step_fn(np.array([list(ids) for _, ids in beams]))
+        options = (
+            (total + table[row, token], ids + (token,))
+            for row, (total, ids) in enumerate(beams)
+            for token in range(table.shape[1])
+            if np.isfinite(table[row, token])
+        )
+        beams, kept = [], heapq.nlargest(beam_size, options, key=lambda option: option[0])
+        for total, ids in kept:
+            words = [int(token) for token in ids[1:]]
+            if words[-1] == 3 or len(words) >= max_length:
+                finished.append((words, float(total) / len(words) ** alpha))
+            else:
+                beams.append((total, ids))
+    finished.sort(key=lambda pair: pair[1], reverse=True)
+    return finished[:beam_size]
+""",
+)
+accepted(
+    "argpartition, then sorted",
+    """
+def beam_search(step_fn, beam_size, alpha, max_length):
+    prefixes, totals, results = np.full((1, 1), 2), np.array([0.0]), []
+    for length in range(1, max_length + 1):
+        table = totals.reshape(-1, 1) + np.asarray(step_fn(prefixes), dtype=float)
+        flat = table.ravel()
+        if len(flat) > beam_size:
+            places = np.argpartition(flat, len(flat) - beam_size)[-beam_size:]
+        else:
+            places = np.arange(len(flat))
+        places = places[np.isfinite(flat[places])]
+        places = places[np.argsort(flat[places])[::-1]]
+        prefixes = np.hstack([prefixes[places // table.shape[1]], (places % table.shape[1])[:, None]])
+        totals = flat[places]
+        ends = prefixes[:, -1] == 3
+        if length == max_length:
+            ends[:] = True
+        results += [[row[1:].tolist(), value / length**alpha] for row, value in zip(prefixes[ends], totals[ends])]
+        prefixes, totals = prefixes[~ends], totals[~ends]
+        if not len(totals):
+            break
+    return [tuple(pair) for pair in sorted(results, key=lambda pair: pair[1])[::-1][:beam_size]]
+""",
 )

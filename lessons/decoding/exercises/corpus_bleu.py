@@ -2,7 +2,7 @@
 
 import math
 
-from llmcourse.checking import criterion, expect_close, expect_raises, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_raises, mutants
 
 from ..oracles import alike_but_different, draw_corpus, draw_words, precisions_of, widen
 
@@ -406,4 +406,63 @@ mutants(
             PRECISIONS.replace("references,", "references[: len(hypotheses)],"),
         ),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "the fourth root of the product",
+    """
+def corpus_bleu(hypotheses, references):
+    if len(hypotheses) != len(references):
+        raise ValueError(f"{len(hypotheses)} hypotheses and {len(references)} references")
+    product = np.prod(steps.ngram_precisions(hypotheses, references, 4))
+    c = sum(len(line.split()) for line in hypotheses)
+    r = sum(len(line.split()) for line in references)
+    penalty = 1.0 if c >= r or c == 0 else np.exp(1 - r / c)
+    return float(100 * penalty * product**0.25)
+""",
+)
+accepted(
+    "logarithms in NumPy, everything counted here",
+    """
+from collections import Counter
+
+
+def corpus_bleu(hypotheses, references):
+    if len(references) - len(hypotheses):
+        raise ValueError("as many references as hypotheses, please")
+    matches, totals, c, r = np.zeros(4), np.zeros(4), 0, 0
+    for hypothesis, reference in zip(hypotheses, references):
+        mine, theirs = hypothesis.split(), reference.split()
+        c, r = c + len(mine), r + len(theirs)
+        for n in range(4):
+            a = Counter(tuple(mine[i : i + n + 1]) for i in range(len(mine) - n))
+            b = Counter(tuple(theirs[i : i + n + 1]) for i in range(len(theirs) - n))
+            matches[n] += (a & b).total()
+            totals[n] += a.total()
+    if not matches.all():
+        return 0.0
+    return 100 * np.exp(min(0.0, 1 - r / c) + np.log(matches / totals).mean())
+""",
+)
+accepted(
+    "Python's statistics",
+    """
+import statistics
+
+
+def words(lines):
+    return sum(map(len, map(str.split, lines)))
+
+
+def corpus_bleu(hypotheses, references):
+    if len(hypotheses) != len(references):
+        raise ValueError("a line is missing")
+    shares = steps.ngram_precisions(hypotheses, references, 4)
+    if min(shares) <= 0:
+        return 0.0
+    short = words(references) / words(hypotheses)
+    return 100 * min(1.0, np.exp(1 - short)) * statistics.geometric_mean(shares)
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_close, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_unchanged, mutants
 
 from ..oracles import alike_but_different, draw_corpus, draw_words, is_sequence, precisions_of, spoil, widen
 
@@ -381,4 +381,66 @@ mutants(
             "    hypotheses[:] = [' '.join(one.split()) for one in hypotheses]\n    from collections",
         ),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "dicts and loops",
+    """
+def count(sentence, n):
+    words, table = sentence.split(), {}
+    for i in range(max(0, len(words) - n + 1)):
+        gram = " ".join(words[i : i + n])
+        table[gram] = table.get(gram, 0) + 1
+    return table
+
+
+def ngram_precisions(hypotheses, references, max_n):
+    found, total = [0] * max_n, [0] * max_n
+    for i in range(len(hypotheses)):
+        for n in range(1, max_n + 1):
+            mine, theirs = count(hypotheses[i], n), count(references[i], n)
+            found[n - 1] += sum(min(times, theirs.get(gram, 0)) for gram, times in mine.items())
+            total[n - 1] += sum(mine.values())
+    return [f / t if t > 0 else 0.0 for f, t in zip(found, total)]
+""",
+)
+accepted(
+    "zip of shifted lists",
+    """
+from collections import Counter
+
+
+def ngram_precisions(hypotheses, references, max_n):
+    result = []
+    for n in range(1, max_n + 1):
+        pairs = []
+        for texts in zip(hypotheses, references):
+            pairs.append([Counter(zip(*(words[k:] for k in range(n)))) for words in map(str.split, texts)])
+        total = sum(sum(mine.values()) for mine, _ in pairs)
+        matches = sum(sum((mine & theirs).values()) for mine, theirs in pairs)
+        result.append(matches / max(total, 1))
+    return result
+""",
+)
+accepted(
+    "each n-gram of the reference is crossed out once it was used",
+    """
+def ngram_precisions(hypotheses, references, max_n):
+    precisions = []
+    for n in range(1, max_n + 1):
+        hits, grams = 0, 0
+        for hypothesis, reference in zip(hypotheses, references):
+            left = reference.split()
+            left = [left[i : i + n] for i in range(len(left) - n + 1)]
+            mine = hypothesis.split()
+            for i in range(len(mine) - n + 1):
+                grams += 1
+                if mine[i : i + n] in left:
+                    left.remove(mine[i : i + n])
+                    hits += 1
+        precisions.append(float(hits) / grams if grams else 0.0)
+    return precisions
+""",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import criterion, expect, expect_equal, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_unchanged, mutants
 
 DRAWS = 2500  # for each of two kinds of rows
 
@@ -487,4 +487,57 @@ mutants(
         ),
         ("never colder than a tenth", COLD, f"{COLD}    temperature = max(temperature, 0.1)\n"),
     ],
+)
+
+# --- right answers written otherwise ----------------------------------------------------------------------------------
+
+accepted(
+    "the Gumbel trick: the largest of logits plus noise",
+    """
+def sample(logits, temperature, top_k, seed):
+    if temperature == 0:
+        return np.argmax(logits, axis=-1)
+    rng = np.random.default_rng(seed)
+    scores = np.array(logits, dtype=float) / temperature
+    if top_k is not None:
+        for row in scores:
+            row[np.argsort(row)[: max(0, len(row) - top_k)]] = -np.inf
+    return np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
+""",
+)
+accepted(
+    "one uniform number for each row, and the sums of probabilities",
+    """
+def sample(logits, temperature, top_k, seed):
+    tokens, rng = [], np.random.RandomState(seed)
+    for row in logits:
+        order = np.argsort(-row)
+        if top_k is not None:
+            order = order[:top_k]
+        if temperature == 0:
+            tokens.append(order[0])
+            continue
+        odds = np.exp((row[order] - row[order[0]]) / temperature)
+        sums = np.cumsum(odds) / odds.sum()
+        tokens.append(order[min(np.searchsorted(sums, rng.uniform(), side="right"), len(order) - 1)])
+    return np.array(tokens)
+""",
+)
+accepted(
+    "Python's own generator",
+    """
+import random
+
+
+def sample(logits, temperature, top_k, seed):
+    if not temperature:
+        return logits.argmax(-1)
+    luck, result = random.Random(seed), []
+    for row in logits.tolist():
+        ranked = sorted(range(len(row)), key=row.__getitem__, reverse=True)[: top_k or len(row)]
+        top = row[ranked[0]]
+        weights = [math.exp((row[token] - top) / temperature) for token in ranked]
+        result += luck.choices(ranked, weights=weights)
+    return np.array(result, dtype="int32")
+""".replace("math.exp", "np.exp"),
 )
