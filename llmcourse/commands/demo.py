@@ -26,6 +26,7 @@ from llmcourse.runtime import available_cores
 
 EPOCHS = 20
 HIDDEN_UNITS = 128
+SINGLE = ("reference", "empty")  # of these an exercise has one
 Step = Callable[[int, int], object]
 
 
@@ -50,7 +51,7 @@ class Judged:
 
     @property
     def kind(self) -> str:
-        """Say "reference", "empty" or "mutant"."""
+        """Say "reference", "empty", "accepted" or "mutant"."""
         return self.answer.kind
 
     @property
@@ -74,7 +75,7 @@ class Training:
 
 
 def check_answers(lesson: Lesson, step: Step) -> list[Judged]:
-    """Grade the reference, the empty copy and every mutant of a lesson as a class is graded, in processes of their own.
+    """Grade the known answers of a lesson, right and wrong ones, as a class is graded, in processes of their own.
 
     The notebook's own checks run beside it, with the same numbers, and must give the same points.
 
@@ -107,13 +108,16 @@ def check_answers(lesson: Lesson, step: Step) -> list[Judged]:
 def answers_table(lesson: Lesson, judged: Sequence[Judged]) -> Table:
     """Lay out for a terminal what the checks said, one line for each exercise."""
     table = Table("exercise", title=f"Lesson {lesson.id}: {lesson.title}")
-    for heading in ("reference", "empty", "mutants caught"):
+    for heading in ("reference", "empty", "right answers passed", "mutants caught"):
         table.add_column(heading, justify="right")
     for name in lesson.exercises:
         mine = [row for row in judged if row.exercise == name]
-        points = {row.kind: f"{row.points:g} / {row.max_points:g}" for row in mine if row.kind != "mutant"}
-        mutants = [row.as_expected for row in mine if row.kind == "mutant"]
-        table.add_row(name, points["reference"], points["empty"], f"{sum(mutants)} of {len(mutants)}")
+        points = {
+            row.kind: f"{row.points:g} / {row.max_points:g}" for row in mine if row.kind in ("reference", "empty")
+        }
+        judged_right = [[row.as_expected for row in mine if row.kind == kind] for kind in ("accepted", "mutant")]
+        shares = [f"{sum(each)} of {len(each)}" for each in judged_right]
+        table.add_row(name, points["reference"], points["empty"], *shares)
     return table
 
 
