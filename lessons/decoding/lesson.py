@@ -636,6 +636,9 @@ check("sample")
 #
 # We draw fifty translations from our little table, word by word, at three temperatures, and list the five most
 # frequent. (Logarithms of probabilities serve as logits: softmax turns them back into the probabilities.)
+#
+# > **Predict, then run.** At which temperature does *it hurts me*, the answer of greedy decoding, come most often? And will
+# > *sorry*, one word of probability 0.09, come more often or less when it gets hotter?
 
 
 # %% tags=["explore"]

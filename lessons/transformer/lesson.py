@@ -209,6 +209,9 @@ check("encoder_layer")
 # eight vectors and ask how much of the **gradient** is left on its way back from the output, where it is 1, to the input
 # of each of them. With short cuts each network adds only 0.3 times its answer, as if it had been drawn smaller; with the
 # whole answer the sums grow from layer to layer, and the gradient with them.
+#
+# > **Predict, then run.** How much is left after 24 layers without short cuts: a half, a hundredth, a millionth? Then change 0.3
+# > to 1 and run again.
 
 
 # %% tags=["explore"]

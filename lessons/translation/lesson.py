@@ -632,6 +632,10 @@ def share_right(written, targets):
 
 # %% [markdown]
 # Now it learns German. This is the longest minute of the lesson.
+#
+# > **Predict, then run.** After the first of three epochs: what share of the *tokens* will be right with the teacher, and what
+# > share of whole *sentences* without? And in the end, will sentences held out at random be easier than combinations that never
+# > occurred?
 
 # %% tags=["explore"]
 model, watch = train(german, tokenizer, epochs=3)
@@ -780,6 +784,9 @@ for source, text, target in early[:8]:
 #
 # Now some sentences that are *meant* to be hard: unknown words, other spelling, other languages, and a sentence longer
 # than all others.
+#
+# > **Predict, then run.** For each of the five: what will the model make of it? Then write two sentences of your own into the
+# > list, one that you think it knows and one that it cannot know.
 
 # %% tags=["explore", "nbval-ignore-output"]
 hard = [
