@@ -83,4 +83,13 @@ def write(values: Iterable[tuple[Setting, Any]] = COURSE) -> None:
     """Set the settings of the libraries that are loaded, by default as the course needs them."""
     for setting, value in values:
         with suppress(Exception):
-            setting.write(sys.modules[setting.module], value)
+            module = sys.modules[setting.module]
+            if not _is(setting.read(module), value):
+                setting.write(module, value)
+
+
+def _is(now: Any, value: Any) -> bool:
+    """Tell whether a setting has a value already; of several options in a dict, those that are named count."""
+    if isinstance(value, dict):
+        return all(now.get(name) == wanted for name, wanted in value.items())
+    return bool(getattr(now, "name", now) == getattr(value, "name", value))  # a policy of Keras is known by its name

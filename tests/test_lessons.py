@@ -15,7 +15,7 @@ LESSONS = [entry.id for entry in load_syllabus()]
 ANSWERS = [(name, answer) for name in LESSONS for answer in known_answers(load_lesson(name))]
 EXERCISES = [(name, exercise) for name in LESSONS for exercise in load_lesson(name).exercises]
 SEEDS, SLOW_SEEDS = 20, 1  # what trains is trained under the public seed, too, when the notebooks are run
-ENOUGH, SECONDS = 3, 20.0  # so many seeds at least; after that no more than these seconds of computing for an answer
+ENOUGH, SECONDS = 3, 10.0  # so many seeds at least; after that no more than these seconds of computing for an answer
 
 
 @cache

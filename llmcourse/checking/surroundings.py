@@ -23,7 +23,10 @@ _LIBRARIES = (
     *("builtins", "copy", "functools", "itertools", "json", "math", "operator", "random", "statistics", "time"),
     *("numpy", "numpy.fft", "numpy.linalg", "numpy.random", "keras", "tensorflow"),
 )
-_WITH_PARTS = ("keras", "tensorflow")  # such as keras.ops and tensorflow.random
+_PARTS = {  # of these large libraries, what lessons use
+    "keras": ("config", "initializers", "layers", "losses", "metrics", "ops", "optimizers", "random", "utils"),
+    "tensorflow": ("math", "nn", "random"),
+}
 _SHORT = {"builtins": "", "numpy": "np", "tensorflow": "tf"}
 _OF_NOTEBOOKS = frozenset(("display", "exit", "get_ipython", "input", "open", "quit"))  # a kernel puts its own in place
 _ABSENT = object()
@@ -45,9 +48,8 @@ def _remember(name: str, module: Any) -> None:
     public = {key: value for key, value in vars(module).items() if not key.startswith("_")}
     kept = {key: value for key, value in public.items() if _stays(value) and key not in _OF_NOTEBOOKS}
     _originals[name] = (module, kept)
-    if name.split(".")[0] in _WITH_PARTS and name.count(".") < 1:
-        for key, value in kept.items():
-            _remember(f"{name}.{key}", value)
+    for part in _PARTS.get(name, ()):
+        _remember(f"{name}.{part}", kept.get(part))
 
 
 def _stays(value: Any) -> bool:
