@@ -555,41 +555,48 @@ class KeyValueCache:
 """,
 )
 accepted(
-    "keys and values in one array",
+    "a dict of two arrays that begin empty",
     """
 class KeyValueCache:
     def __init__(self):
-        self.both = None
+        self.kept = {}
 
     def update(self, key, value):
-        new = np.stack([key, value])
-        self.both = new if self.both is None else np.append(self.both, new, axis=3)
-        return self.both[0], self.both[1]
+        for name, new in (("key", key), ("value", value)):
+            before = self.kept.get(name, np.zeros((*new.shape[:2], 0, new.shape[3]), dtype=new.dtype))
+            self.kept[name] = np.append(before, new, axis=2)
+        return tuple(self.kept.values())
 
     def reorder(self, rows):
-        self.both = np.take(self.both, rows, axis=1)
+        self.kept = {name: np.take(array, rows, axis=0) for name, array in self.kept.items()}
 """,
 )
 accepted(
     "room that is doubled when it is full",
     """
+class Room:
+    def __init__(self):
+        self.array, self.length = None, 0
+
+    def add(self, new):
+        if self.array is None:
+            self.array = np.zeros((*new.shape[:2], max(4, new.shape[2]), new.shape[3]), dtype=new.dtype)
+        while self.length + new.shape[2] > self.array.shape[2]:
+            self.array = np.concatenate([self.array, np.zeros_like(self.array)], axis=2)
+        self.array[:, :, self.length : self.length + new.shape[2]] = new
+        self.length += new.shape[2]
+        return self.array[:, :, : self.length].copy()
+
+
 class KeyValueCache:
     def __init__(self):
-        self.room, self.length = None, 0
+        self.keys, self.values = Room(), Room()
 
     def update(self, key, value):
-        new = key.shape[2]
-        if self.room is None:
-            shape = (2, *key.shape[:2], max(4, new), key.shape[3])
-            self.room = np.zeros(shape, dtype=np.result_type(key, value))
-        while self.length + new > self.room.shape[3]:
-            self.room = np.concatenate([self.room, np.zeros_like(self.room)], axis=3)
-        self.room[0, :, :, self.length : self.length + new] = key
-        self.room[1, :, :, self.length : self.length + new] = value
-        self.length += new
-        return self.room[0, :, :, : self.length].copy(), self.room[1, :, :, : self.length].copy()
+        return self.keys.add(key), self.values.add(value)
 
     def reorder(self, rows):
-        self.room = self.room[:, list(rows)]
+        for room in (self.keys, self.values):
+            room.array = room.array[list(rows)]
 """,
 )
