@@ -77,7 +77,7 @@ class Training:
 def check_answers(lesson: Lesson, step: Step) -> list[Judged]:
     """Grade the known answers of a lesson, right and wrong ones, as a class is graded, in processes of their own.
 
-    The notebook's own checks run beside it, with the same numbers, and must give the same points.
+    The notebook's own checks run after it, with the same numbers, and must give the same points.
 
     Args:
         lesson: the lesson.
@@ -99,10 +99,10 @@ def check_answers(lesson: Lesson, step: Step) -> list[Judged]:
     # One thread each: on small matrices a second one costs more than it brings, and the workers have the cores.
     with threadpool_limits(1), Sandbox(threads=1) as sandbox, ThreadPoolExecutor(jobs) as pool:
         for count, row in enumerate(pool.map(judge, answers), start=1):
-            own = sum(outcome.points for outcome in checker.check(row.answer))
-            judged.append(replace(row, notebook_points=own))
+            judged.append(row)
             step(count, len(answers))
-    return judged
+    # Only now, since a check in this process sets what all its threads share: settings, the folder, warnings.
+    return [replace(row, notebook_points=sum(each.points for each in checker.check(row.answer))) for row in judged]
 
 
 def answers_table(lesson: Lesson, judged: Sequence[Judged]) -> Table:
