@@ -3,8 +3,8 @@
 #
 # In this lesson you put attention to work. You build the two kinds of layers that the Transformer is made of,
 # train a small one until it copies, reverses and sorts sequences that it has never seen, and look inside to see how it
-# does it. Then you become a doctor: three listings, in the style of popular articles, look right and are not. You find
-# out why, with three simple tests, and cure them.
+# does it. Then you become a doctor: three listings, in the style of popular articles, look right and are not. You write
+# probes that tell the sick from the healthy, and cure them.
 #
 # **What you will be able to do**
 #
@@ -12,7 +12,7 @@
 # - say what the decoder may see in training and in use, and why both give the same result;
 # - write the loss and the learning rate that Transformers are trained with;
 # - let a trained model write, token by token;
-# - find the faults of somebody else's Transformer by probing it: a shape table, a leak test, a padding test.
+# - find the faults of somebody else's Transformer by probing it, with probes that you write yourself.
 #
 # **What you need:** the lesson `attention`: queries, keys and values, masks (True means "may attend"), heads, the
 # positional encoding. From `mlp` and `backprop`: softmax, cross-entropy, gradient descent.
@@ -26,8 +26,8 @@
 # | 5 | The loss: smooth, and deaf to padding | 20 | 4 `label_smoothed_loss` |
 # | 6 | The learning rate: warm-up | 10 | 5 `noam_schedule` |
 # | 7 | Writing: greedy decoding | 20 | 6 `greedy_decode` |
-# | 8 | Copy, reverse, sort | 30 | |
-# | 9 | Repair the broken Transformer | 60 | 7 to 9 |
+# | 8 | Copy, reverse, sort | 25 | |
+# | 9 | Probe and repair the broken Transformer | 80 | 7 to 12 |
 #
 # As always: replace `raise NotImplementedError` by your code, run the cell, then run the `check` below it. Later cells
 # use the tested versions of the package, so you can go on even if you are stuck.
@@ -998,28 +998,34 @@ for name, token in TASKS.items():
 #
 # On the web you find many articles that explain the Transformer with a listing. Many of them are wrong, and few readers
 # notice: the code runs, shapes come out, the loss even falls. The following three listings are our own, but each fault
-# in them has been met in the wild. Each exercise is one listing. You find the faults by **probing**, not by staring.
+# in them has been met in the wild. You find the faults by **probing**, not by staring: for each listing you first write
+# a probe, a function that says whether a patient is healthy, and then the cure. Your probe is tried on patients that you
+# have never seen, healthy and sick ones.
 #
-# Three tools, which work on anybody's code:
+# A probe asks for a **property**: something that holds for every healthy patient, however it is written and whatever its
+# weights are. You need not know the right numbers. Two kinds of questions belong together:
 #
-# 1. **Shape table.** Call the function with sizes that are *all different*, and write down the shape of the result. The
-#    authors of broken listings like examples in which all sizes are equal; there, a transposed matrix fits everywhere.
-# 2. **Leak test.** Change the last token of the target, and see whether an *earlier* output moves. It must not.
-# 3. **Padding test.** Append padding, and see whether the outputs of the real tokens move. They must not.
+# - **What must not move?** Change the last token of the target: no *earlier* output may move (leak test). Append padding:
+#   no output of a real token may move (padding test).
+# - **What must move?** Change what ought to matter (a token, an order), and see whether it does.
 #
-# And one habit: **change one thing that ought to matter, and see whether it does** (a token, an order, a weight).
+# A healthy patient also fits all sizes. The authors of broken listings like examples in which all sizes are equal; there,
+# a transposed matrix fits everywhere. So let all your sizes **differ**.
 
 
 # %%
-def shape_table(function, *arguments, **options):
-    """Call a function and say in one line which shapes went in and came out, or which error it raised."""
-    given = ", ".join(str(tuple(np.shape(argument))) for argument in arguments)
+def ask(patient, *arguments, **options):
+    """Call a patient; return what it answers, or None where it raises an error."""
     try:
-        result = function(*arguments, **options)
-        results = result if isinstance(result, tuple) else (result,)
-        return f"{given} -> {', '.join(str(tuple(np.shape(item))) for item in results)}"
-    except Exception as error:  # a broken listing may raise anything
-        return f"{given} -> {type(error).__name__}"
+        return patient(*arguments, **options)
+    except Exception:  # a sick one may raise anything
+        return None
+
+
+def draw_arrays(rng, b, t, s, d, k, e):
+    """Draw x (B, T, D), memory (B, S, D), w_query (D, K), w_key (D, K) and w_value (D, E)."""
+    shapes = (b, t, d), (b, s, d), (d, k), (d, k), (d, e)
+    return [rng.normal(size=shape).astype("float32") for shape in shapes]
 
 
 def leak_test(model, source_ids, target_ids):
@@ -1037,17 +1043,39 @@ def padding_test(model, source_ids, target_ids, count=2):
     return float(np.abs(before - after[:, : before.shape[1]]).max())
 
 
-# %% [markdown]
-# First on a healthy patient, so that we know what healthy looks like:
-
 # %% tags=["explore"]
 healthy = Transformer(11, 13, num_layers=1, d_model=8, num_heads=2, d_ff=16, dropout=0.0)
 source_ids, target_ids = np.array([[5, 6, 7, 8]]), np.array([[2, 6, 5]])
-print("shapes:      ", shape_table(healthy, source_ids, target_ids))
-print("leak test:   ", leak_test(healthy, source_ids, target_ids) < 1e-5)
-print("padding test:", padding_test(healthy, source_ids, target_ids) < 1e-5)
+print("a healthy model, leak test:   ", leak_test(healthy, source_ids, target_ids) < 1e-5)
+print("a healthy model, padding test:", padding_test(healthy, source_ids, target_ids) < 1e-5)
 
 # %% [markdown]
+# **A whole probe, as an example.** Some encoder normalises each column over all sentences of the batch. Which property
+# of a healthy encoder does that break? What it finds for a sentence must not depend on the sentence's neighbours.
+# So: ask about three sentences together and about the first one alone, and compare.
+
+
+# %% tags=["explore"]
+def probe_neighbours(encoder) -> bool:
+    """Tell whether what an encoder (B, S, D) -> (B, S, D) finds for a sentence is independent of its neighbours."""
+    x = np.random.default_rng(0).normal(size=(3, 5, 7)).astype("float32")
+    together, alone = ask(encoder, x), ask(encoder, x[:1])
+    if together is None or alone is None:
+        return False
+    return np.shape(together) == x.shape and bool(np.abs(together[:1] - alone).max() < 1e-4)
+
+
+print("norm of each token:    ", probe_neighbours(lambda x: x - x.mean(axis=-1, keepdims=True)))
+print("norm over the batch:   ", probe_neighbours(lambda x: x - x.mean(axis=0, keepdims=True)))
+print("fits one size only:    ", probe_neighbours(lambda x: x @ np.eye(8)))
+print("the answer is always 0:", probe_neighbours(lambda x: 0 * x))
+
+# %% [markdown]
+# Four things to copy from it. All sizes differ. The comparison allows for rounding: `< 1e-4`, not `==`. An error of the
+# patient means sick; only the call of the patient stands inside `ask`, so a slip of your own still shows. And it is tried
+# on healthy and sick patients. The last line shows its limit: a probe finds only what it asks for. One more question, "do
+# the numbers move when the sentence itself is changed?", would have found that one.
+#
 # ### 9.1 The formula
 #
 # From an article that explains attention "in twenty lines, with a 4 × 4 example". The author promises: `x` `(B, T, D)`
@@ -1073,26 +1101,76 @@ def article_attention(x, memory, w_query, w_key, w_value, mask=None, causal=Fals
     return ops.matmul(weights, ops.swapaxes(value, 1, 2)), weights
 
 
-rng = np.random.default_rng(0)
-
-
-def draw_attention(b, t, s, d, k, e):
-    """Draw x (B, T, D), memory (B, S, D), w_query (D, K), w_key (D, K) and w_value (D, E)."""
-    shapes = (b, t, d), (b, s, d), (d, k), (d, k), (d, e)
-    return [rng.normal(size=shape).astype("float32") for shape in shapes]
-
-
-print("the author's 4 x 4:", shape_table(article_attention, *draw_attention(1, 4, 4, 4, 4, 4)))
-print("S is another size: ", shape_table(article_attention, *draw_attention(1, 4, 5, 4, 4, 4)))
-print("all different:     ", shape_table(article_attention, *draw_attention(2, 3, 5, 7, 4, 6)))
-_, weights = article_attention(*draw_attention(1, 4, 4, 4, 4, 4))
-print("each row of the weights sums to 1:", bool(np.allclose(np.sum(weights, axis=-1), 1)))
+output, weights = article_attention(*draw_arrays(np.random.default_rng(0), 1, 4, 4, 4, 4, 4))
+print("the author's 4 x 4:", tuple(output.shape), tuple(weights.shape))
 
 # %% [markdown]
-# ### Exercise 7: repair the formula
+# ### Exercise 7: probe the formula
+#
+# What must hold for the weights and the output of *any* right attention, for the arguments that you choose? Useful:
+# `np.tri(S, dtype=bool)` is True on and below the diagonal; `mask[:, None, :]` has the shape `(B, 1, S)`.
+
+
+# %% exercise="probe_formula" names=["probe_attention"] forbid=["llmcourse.layers.scaled_dot_product_attention", "llmcourse.layers.attention_weights", "llmcourse.layers.MultiHeadAttention", "keras.layers.MultiHeadAttention", "keras.layers.Attention", "keras.ops.dot_product_attention"]
+def probe_attention(attention) -> bool:
+    """Tell whether an attention is healthy.
+
+    Healthy means, for all sizes, with and without a mask and causal=True, up to rounding (1e-4): the output is
+    (B, T, E), the weights are (B, T, S); a query's weights are not negative and sum to 1; keys that it may not attend to
+    have the weight 0, the others more; of two of those, the one with the larger dot product of query and key has the
+    larger weight; the output is the mean of the values, memory @ w_value, with these weights. All of this holds
+    for queries that may attend to at least one key; about others nothing is said.
+
+    Args:
+        attention: function (x, memory, w_query, w_key, w_value, mask=None, causal=False) as in the article; it returns
+            the output and the weights, or raises an error if it is sick.
+
+    Returns:
+        True if it is healthy, False if not.
+    """
+    ### BEGIN SOLUTION
+    x, memory, w_query, w_key, w_value = draw_arrays(np.random.default_rng(0), 2, 3, 5, 7, 4, 6)
+    real = np.array([[True, False, True, True, False], [True, True, False, True, True]])
+    for asks, mask, causal in ((x, None, False), (x, real, False), (memory, None, True), (memory, real, True)):
+        allowed = np.ones((2, asks.shape[1], 5), dtype=bool)  # (B, T, S)
+        if mask is not None:
+            allowed &= mask[:, None, :]
+        if causal:
+            allowed &= np.tri(5, dtype=bool)
+        found = ask(attention, asks, memory, w_query, w_key, w_value, mask=mask, causal=causal)
+        if found is None:
+            return False
+        output, weights = (np.asarray(item) for item in found)
+        if output.shape != (2, asks.shape[1], 6) or weights.shape != allowed.shape:
+            return False
+        products = (asks @ w_query) @ np.swapaxes(memory @ w_key, 1, 2)
+        order = np.argsort(np.where(allowed, products, -np.inf), axis=-1)  # hidden keys first, the best one last
+        ranked, counts = np.take_along_axis(weights, order, -1), np.take_along_axis(allowed, order, -1)
+        right = (
+            (weights >= 0).all()
+            and np.allclose(weights.sum(axis=-1), 1, atol=1e-4)
+            and (weights[~allowed] < 1e-6).all()
+            and (weights[allowed] > 0).all()
+            and (np.diff(ranked, axis=-1)[counts[..., :-1]] > 0).all()
+            and np.allclose(output, weights @ (memory @ w_value), atol=1e-4)
+        )
+        if not right:
+            return False
+    return True
+    ### END SOLUTION
+
+
+# %% check="probe_formula"
+check("probe_formula")
+
+# %% tags=["explore"]
+print("the article's attention is healthy:", probe_attention(article_attention))
+
+# %% [markdown]
+# ### Exercise 8: repair the formula
 #
 # Copy the body of the listing into the cell below and repair it. There are four faults. Write down the shape of every
-# line as you go; ask of every array: are the tokens its rows or its columns?
+# line as you go; ask of every array: are the tokens its rows or its columns? In the end, your probe must call it healthy.
 
 
 # %% exercise="repair_formula" names=["repaired_attention"] forbid=["llmcourse.layers.scaled_dot_product_attention", "llmcourse.layers.attention_weights", "llmcourse.layers.MultiHeadAttention", "keras.layers.MultiHeadAttention", "keras.layers.Attention", "keras.ops.dot_product_attention"]
@@ -1191,40 +1269,98 @@ class ArticleTransformer(keras.Model):
 
 
 rng = np.random.default_rng(0)
+ids = rng.integers(4, 8, size=(2, 8)), rng.integers(4, 8, size=(2, 8))
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Keras suspects something, too; what does it say without this line?
-    for words, vocabularies, d_model, S, T in (
-        ("the author's sizes", (8, 8), 8, 8, 8),
-        ("S and T differ    ", (8, 8), 8, 8, 6),
-        ("D and V differ    ", (8, 12), 8, 8, 8),
-    ):
-        patient = ArticleTransformer(*vocabularies, d_model, 2, 16)
-        ids = rng.integers(4, 8, size=(1, S)), rng.integers(4, 8, size=(1, T))
-        print(words, shape_table(patient, *ids))
-    patient = ArticleTransformer(8, 8, 8, 2, 16)
-    ids = np.array([[4, 5, 6, 7]]), np.array([[2, 5, 6, 7]])
-    print("leak test passed:", leak_test(patient, *ids) < 1e-5)
-    print("parameters of one attention:", patient.encoder_attention.count_params(), "instead of", 4 * (8 * 8 + 8))
+    print("the author's sizes:", tuple(ArticleTransformer(8, 8, 8, 2, 16)(*ids).shape))
 
 # %% [markdown]
-# Go on probing. What should happen to the logits if you change an early token of the target? If you swap two tokens of
-# the source? If you set all weights of `feed_forward` to zero? If you change the embedding? And does it?
+# ### Exercise 9: probe the layers
 #
-# ### Exercise 8: repair the layers
+# Now the patient is a whole model with weights that you do not know: you choose ids and look at the logits. Which tokens
+# you choose matters, too: a large id is a word like any other.
+
+
+# %% exercise="probe_layers" names=["probe_model"]
+def probe_model(model, source_vocab_size, target_vocab_size) -> bool:
+    """Tell whether an encoder-decoder model is healthy.
+
+    Healthy means, for sentences without padding, whatever their lengths S and T: the logits are
+    (B, T, target_vocab_size); those before a target token do not hear of it; those at its position and all later ones
+    do, and all logits hear of each token of the source; no word stands for another; and the order of the tokens counts,
+    in the source and in the target. Rounding moves a logit by less than 1e-5. A position hears of a change if at least
+    one of its logits moves by more than 1e-4.
+
+    Args:
+        model: function of source_ids (B, S) and target_ids (B, T), integer arrays; it returns logits, or raises an
+            error if it is sick.
+        source_vocab_size: integer, 12 or more; use the ids from 1 to source_vocab_size - 1 (0 is padding).
+        target_vocab_size: the same for the target.
+
+    Returns:
+        True if it is healthy, False if not.
+    """
+    ### BEGIN SOLUTION
+    last_source, last_target = source_vocab_size - 1, target_vocab_size - 1
+
+    def moved(changed_source, changed_target):
+        """Measure how far the logits of each position move (NaN for an error or a wrong shape)."""
+        answers = [ask(model, *pair) for pair in ((source, target), (changed_source, changed_target))]
+        if any(answer is None or np.shape(answer) != (1, t, target_vocab_size) for answer in answers):
+            return np.full(t, np.nan)
+        before, after = (np.asarray(answer) for answer in answers)
+        return np.abs(after - before).max(axis=-1)[0]
+
+    for s, t in ((4, 6), (5, 3)):
+        source, target = last_source - 1 - np.arange(s)[None], last_target - 1 - np.arange(t)[None]
+        for place in range(s):
+            if not (moved(np.where(np.arange(s) == place, last_source, source), target) > 1e-4).all():
+                return False
+        for place in range(t):
+            found = moved(source, np.where(np.arange(t) == place, last_target, target))
+            if not ((found[:place] < 1e-4).all() and (found[place:] > 1e-4).all()):
+                return False
+        if not (moved(source[:, [1, 0, *range(2, s)]], target) > 1e-4).all():
+            return False
+        if not moved(source, target[:, [1, 0, *range(2, t)]])[-1] > 1e-4:
+            return False
+    return True
+    ### END SOLUTION
+
+
+# %% check="probe_layers"
+check("probe_layers")
+
+# %% tags=["explore"]
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    for sizes in ((8, 8, 8), (12, 13, 8)):
+        print("the article's model is healthy:", probe_model(ArticleTransformer(*sizes, 2, 16), *sizes[:2]))
+print("the package's model is healthy:", probe_model(healthy, 11, 13))
+
+# %% [markdown]
+# From outside you cannot see everything. Is each head of the right width? Count the parameters of an attention: $4 (D^2 +
+# D)$. Does every sub-layer take part? Set its weights to zero, and see whether the logits move.
 #
-# There are seven faults, some of them in several places. Write the repaired class. **Keep the names** of the sub-layers
-# that are right, since the checks look at them, and use these names for what is new: `source_embedding`,
-# `target_embedding`, `cross_attention_norm`, `cross_attention`. Whether you multiply the embeddings by
-# $\sqrt{D}$ is up to you.
+# ### Exercise 10: repair the layers
+#
+# There are seven faults, some of them in several places. Write the repaired class, and use your probe as you go. The checks
+# look at the sub-layers: those of the decoder are called as in `DecoderLayer` of part 3, those of the encoder as in the
+# listing. Whether you multiply embeddings by $\sqrt{D}$ is up to you.
 
 
 # %% exercise="repair_layers" names=["RepairedTransformer"] forbid=["llmcourse.models.translator.Transformer", "llmcourse.layers.EncoderLayer", "llmcourse.layers.DecoderLayer"]
 class RepairedTransformer(keras.Model):
     """Map a source and the beginning of its target to logits: one encoder layer, one decoder layer (pre-norm).
 
-    Sub-layers: source_embedding, target_embedding, positions; encoder_attention_norm, encoder_attention,
-    encoder_feed_forward_norm, encoder_feed_forward, encoder_norm; self_attention_norm, self_attention,
-    cross_attention_norm, cross_attention, feed_forward_norm, feed_forward, decoder_norm; to_logits.
+    Required, for all sizes and for sentences without padding: it computes what the two boxes of parts 2 and 3 and the
+    table of part 4 say. All that `probe_model` asks for holds, and each sub-layer has an influence on the logits.
+
+    Args:
+        source_vocab_size, target_vocab_size: integers, how many tokens the two languages have.
+        d_model: integer, the width D of all vectors between embeddings and logits; a multiple of num_heads.
+        num_heads: integer, into how many heads each attention divides this width.
+        d_ff: integer, the width inside the feed-forward networks.
     """
 
     def __init__(self, source_vocab_size, target_vocab_size, d_model, num_heads, d_ff):
@@ -1325,25 +1461,76 @@ def article_loss(labels, logits):
 labels = np.array([[7, 8, 3, 0, 0]])
 guess = np.log(np.full((1, 5, 17), 1 / 17, dtype="float32"))  # logits that know nothing
 print(f"the loss of a model that knows nothing: {float(article_loss(labels, guess)):.0f} instead of {np.log(17):.2f}")
-sure = guess.copy()
-sure[0, np.arange(5), labels[0]] = 20.0  # right everywhere, and very sure
-print(f"the loss of a model that knows everything: {float(article_loss(labels, sure)):.0f} instead of 0.00")
-print(
-    "adding 5 to all logits changes the loss:",
-    abs(float(article_loss(labels, guess + 5) - article_loss(labels, guess))) > 1,
-)
-wider = np.pad(labels, ((0, 0), (0, 5))), np.pad(guess, ((0, 0), (0, 5), (0, 0)))
-print("more padding changes the loss:", abs(float(article_loss(*wider) - article_loss(labels, guess))) > 1)
 
 # %% [markdown]
-# Two of the faults hide in three letters: the sum over the vocabulary of `labels * log_probs` is the cross-entropy **if
-# the labels are one-hot rows**. Here they are ids, so each loss is multiplied by the *number* of its token.
+# ### Exercise 11: probe the training
 #
-# ### Exercise 9: repair the training
+# The patient consists of three functions, and is healthy if all three are. Of masks and batches you can say every entry, if
+# you choose the ids; of the loss, look for logits for which you know what must come out, or what must not move. The masks
+# have four axes and are True where attending is allowed, as in the last lesson.
+
+
+# %% exercise="probe_training" forbid=["llmcourse.training.losses.label_smoothed_loss"]
+def probe_training(make_masks, make_batch, sequence_loss) -> bool:
+    """Tell whether the functions around the training of a Transformer are healthy.
+
+    Healthy means that all three keep the promises below, up to rounding (1e-4) in the loss. A sick one may raise an
+    error. Source and target ids are integer arrays (B, S) and (B, T+1), a target is START ... END; both are padded with
+    0 at the end.
+
+    Args:
+        make_masks: function of source_ids and of inputs (B, T), what the decoder is given. It returns three masks: of
+            the encoder's self-attention (B, 1, 1, S), of the decoder's self-attention (B, 1, T, T), of the
+            cross-attention (B, 1, 1, S). No query may attend to padding, and no target token to later ones; all else
+            is allowed.
+        make_batch: function of source_ids and target_ids. It returns x and y for fit: x is the pair of source_ids and
+            inputs (B, T), y are the labels (B, T); at each position, the label is the token that comes next.
+        sequence_loss: function of labels (B, T) and logits (B, T, V), float32. It returns the mean cross-entropy
+            (natural logarithm) of all real tokens, one number.
+
+    Returns:
+        True if all three are healthy, False if not.
+    """
+    ### BEGIN SOLUTION
+    source = np.array([[5, 6, 3, 0, 0], [7, 8, 9, 5, 3]])
+    target = np.array([[2, 5, 6, 7, 8, 9, 3], [2, 6, 3, 0, 0, 0, 0]])
+    inputs, labels = target[:, :-1], target[:, 1:]
+    batch, masks = ask(make_batch, source, target), ask(make_masks, source, inputs)
+    if batch is None or masks is None or len(batch) != 2 or len(batch[0]) != 2 or len(masks) != 3:
+        return False
+    padding = (source != 0)[:, None, None, :]
+    own = (inputs != 0)[:, None, None, :] & np.tri(6, dtype=bool)
+    for found, wanted in zip(
+        (*batch[0], batch[1], *masks), (source, inputs, labels, padding, own, padding), strict=True
+    ):
+        if not np.array_equal(found, wanted):
+            return False
+
+    logits = np.random.default_rng(0).normal(size=(2, 6, 11)).astype("float32")
+    right = np.arange(11) == labels[:, :, None]
+    real = labels != 0
+    elsewhere = np.where(real[:, :, None], logits, logits[:, :, ::-1])
+    losses_of = [ask(sequence_loss, labels, z) for z in (logits, logits + 5, elsewhere, 0 * logits, 30.0 * right)]
+    alone = [ask(sequence_loss, labels[b : b + 1], logits[b : b + 1]) for b in range(2)]
+    if any(loss is None for loss in losses_of + alone):
+        return False
+    per_token = np.dot(alone, real.sum(axis=1)) / real.sum()
+    return bool(np.allclose(losses_of, [per_token, per_token, per_token, np.log(11), 0], atol=1e-4))
+    ### END SOLUTION
+
+
+# %% check="probe_training"
+check("probe_training")
+
+# %% tags=["explore"]
+print("the article's training is healthy:", probe_training(article_masks, article_batch, article_loss))
+
+# %% [markdown]
+# ### Exercise 12: repair the training
 #
-# There are seven faults. Write the three functions anew. The masks have four axes and are True where attending is
-# allowed, as in the last lesson; `layers.padding_mask`, `layers.causal_mask` and `layers.combine_masks` may be used, and
-# so may your own `shift_targets` and your own loss with epsilon 0. `make_batch` works with NumPy arrays.
+# There are seven faults. Write the three functions anew, and probe them. `layers.padding_mask`, `layers.causal_mask` and
+# `layers.combine_masks` may be used, and so may your own `shift_targets` and your own loss with epsilon 0. `make_batch`
+# works with NumPy arrays.
 
 
 # %% exercise="repair_training" names=["make_masks", "make_batch", "sequence_loss"] forbid=["llmcourse.training.losses.label_smoothed_loss"]
@@ -1414,8 +1601,8 @@ check("repair_training")
 # 4. **`fit` feeds one input.** The decoder gets nothing to start from.
 # 5. **Logits taken for probabilities.** Clipping to $[10^{-7}, 1]$ makes every negative logit the same and every logit
 #    above 1 as well; there is no gradient any more.
-# 6. **A one-hot formula for integer labels.** Token 16 counts sixteen times as much, and for *every* word of the
-#    vocabulary.
+# 6. **A one-hot formula for integer labels.** The sum of `labels * log_probs` is the cross-entropy if the labels are
+#    one-hot rows. With ids, token 16 counts sixteen times as much, and for *every* word of the vocabulary.
 # 7. **Padding counts** in the mean.
 #
 # </details>
@@ -1434,8 +1621,8 @@ check("repair_training")
 # - Teacher forcing: inputs are `ids[:, :-1]`, targets `ids[:, 1:]`, and the causal mask makes it honest.
 # - The loss takes logits and integer ids, counts real tokens only, and may be smoothed.
 # - Warm up; then fall with $1/\sqrt{\text{step}}$.
-# - Probe before you trust: a shape table with different sizes, a leak test, a padding test; change what ought to matter
-#   and see whether it does.
+# - Probe before you trust: sizes that all differ, a leak test, a padding test; change what ought to matter and see
+#   whether it does.
 #
 # `check.progress()` shows your points. In the next lesson this very model learns to translate real sentences.
 #

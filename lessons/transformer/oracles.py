@@ -3,6 +3,7 @@
 import numpy as np
 
 from llmcourse.checking import expect, expect_shape, mutant, replace_once
+from llmcourse.checking.raised import StudentError
 
 PAD, START, END = 0, 2, 3
 
@@ -110,6 +111,33 @@ def smoothed_loss(targets, logits, epsilon):
     np.put_along_axis(q, targets[:, :, None], 1 - epsilon + epsilon / size, axis=-1)
     real = targets != PAD
     return float(-(q * log_probs).sum(axis=-1)[real].mean()) if real.any() else 0.0
+
+
+def positional(length, width):
+    angles = np.arange(length)[:, None] / 10000.0 ** (np.arange(0, width, 2) / width)
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, width)
+
+
+def expect_verdicts(student, rng, probe, patients):
+    """Require that a probe tells sick from healthy: True for the healthy patients, False for the others, in any order.
+
+    Args:
+        student: the learner's side.
+        rng: draws the order.
+        probe: the name of the learner's function.
+        patients: for each whether it is healthy, what it does in words, and the probe's arguments.
+    """
+    for place in rng.permutation(len(patients)):
+        healthy, words, arguments = patients[place]
+        required = f"{probe} returns {healthy} for {'a healthy one' if healthy else 'a sick one'}: {words}"
+        try:
+            verdict = getattr(student, probe)(*arguments)
+        except StudentError as error:
+            if error.cause in ("stub", "missing"):
+                raise
+            expect(False, required=required, received=error.with_line)
+        expect(isinstance(verdict, bool | np.bool_), required=f"{probe} returns True or False", received=verdict)
+        expect(bool(verdict) == healthy, required=required, received=str(verdict))
 
 
 MAKE_LAYER = """

@@ -16,6 +16,7 @@ from ..oracles import (
     draw_norm,
     encode,
     normalise,
+    positional,
 )
 
 
@@ -38,8 +39,16 @@ def make_model(source_vocab, target_vocab, d_model, num_heads, d_ff, source=None
     if source is not None:
         model(source, target)
     for name, values in (weights or {}).items():
-        getattr(model, name).set_weights(values)
+        if name.endswith("_embedding"):  # whatever their names: each has as many rows as its vocabulary has tokens
+            layer, = [table for table in _tables(model) if table.input_dim == len(values[0])]
+        else:
+            layer = getattr(model, name)
+        layer.set_weights(values)
     return model
+
+
+def _tables(model):
+    return [layer for layer in model._flatten_layers() if isinstance(layer, _keras.layers.Embedding)]
 
 
 def attention_sizes(model):
@@ -47,11 +56,7 @@ def attention_sizes(model):
 
 
 def table_sizes(model):
-    return [
-        [layer.input_dim, layer.output_dim]
-        for layer in model._flatten_layers()
-        if isinstance(layer, _keras.layers.Embedding)
-    ]
+    return [[layer.input_dim, layer.output_dim] for layer in _tables(model)]
 
 
 def widths(model, d_model):
@@ -65,8 +70,7 @@ def scale_layer(model, name, factor):
 
 
 def shift_tables(model, which):
-    tables = [layer for layer in model._flatten_layers() if isinstance(layer, _keras.layers.Embedding)]
-    table = tables[which]
+    table = _tables(model)[which]
     values = table.get_weights()[0]
     table.set_weights([values + _numpy.sin(_numpy.arange(values.size)).reshape(values.shape)])
 """
@@ -251,7 +255,7 @@ def the_third_short_cut_carries_the_second_sum(student, rng):
 @criterion(
     hints=[
         "How many embeddings does a model need that reads one language and writes another?",
-        "Two: source_embedding with source_vocab_size rows, target_embedding with target_vocab_size rows.",
+        "Two: one with source_vocab_size rows, one with target_vocab_size rows, both d_model wide.",
     ],
 )
 def each_vocabulary_has_its_own_table(student, rng):
@@ -270,7 +274,7 @@ def each_vocabulary_has_its_own_table(student, rng):
     hints=[
         "Change the weights of the embedding: do the logits move?",
         "A layer that is only made does nothing. It has to be called with the ids.",
-        "`self.source_embedding(source_ids)` and `self.target_embedding(target_ids)`, in place of the one-hot vectors.",
+        "Call one table with source_ids and the other with target_ids, in place of the one-hot vectors.",
     ],
 )
 def the_embeddings_are_applied(student, rng):
@@ -311,11 +315,6 @@ def the_order_of_the_tokens_counts(student, rng):
     spread = np.abs(same[0, 1:] - same[0, :1]).max(axis=-1)
     words = "different logits at different positions for a target of eight equal tokens"
     expect(bool((spread > 1e-5).all()), required=words, received="the same logits at two positions")
-
-
-def positional(length, width):
-    angles = np.arange(length)[:, None] / 10000.0 ** (np.arange(0, width, 2) / width)
-    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, width)
 
 
 def transform(source, target, weights, scale):
@@ -359,6 +358,8 @@ def the_logits_are_those_of_the_two_boxes(student, rng):
         weights[f"{name}_norm"] = draw_norm(rng, width)
     weights |= {"encoder_norm": draw_norm(rng, width), "decoder_norm": draw_norm(rng, width)}
     weights["to_logits"] = [draw(rng, width, sizes[1], scale=0.5), draw(rng, sizes[1])]
+    tables = student.table_sizes(student.make_model(*sizes, width, heads, hidden))
+    expect_equal(sorted(tables), sorted([size, width] for size in sizes), what="the sizes of the embeddings")
     model = student.make_model(*sizes, width, heads, hidden, source, target, weights)
     received = expect_shape(model(source, target), (*target.shape, sizes[1]), what="model(source_ids, target_ids)")
     plain, scaled = (transform(source, target, weights, scale) for scale in (1.0, width**0.5))
