@@ -242,15 +242,9 @@ plots.learning_curves(
 )
 
 # %% [markdown]
-# **Common mistakes**
-#
-# - The short cut starts behind the norm: `x = norm(x); x = x + attention(x, x)`. Then the road is blocked by a norm in
-#   every layer.
-# - Normalising only the query, and taking the raw `x` as value.
-# - One norm for both sub-layers. Each has its own $\gamma$ and $\beta$.
-# - Forgetting to hand on the mask. Nothing fails; the model just attends to padding, and the same sentence gets
-#   different results in different batches.
-# - Dropout on the sum instead of on what is added.
+# **Common mistakes.** Forgetting to hand on the mask: nothing fails; the model just attends to padding, and the same
+# sentence gets different results in different batches. One norm for both sub-layers: each has its own $\gamma$ and
+# $\beta$.
 
 # %% [markdown]
 # ## 3. The decoder layer
@@ -409,14 +403,6 @@ plots.mask_grids(
 
 # %% [markdown]
 # You have just carried out a **leak test**. Remember it: it finds in a second what no learning curve shows.
-#
-# **Common mistakes**
-#
-# - Queries from the memory, keys and values from the target. The shapes even fit if $S = T$; but it is the wrong way
-#   round.
-# - The third short cut starts from $x$ or $x'$ instead of $x''$: what was found before is thrown away.
-# - `mask` given to the cross-attention, or `memory_mask` to the self-attention.
-# - A second norm on the memory.
 
 # %% [markdown]
 # ## 4. The model, and teaching it: the shift by one
@@ -501,12 +487,8 @@ def shift_targets(ids):
 check("shift_targets")
 
 # %% [markdown]
-# **Common mistakes**
-#
-# - No shift: inputs and targets are the same array. The model learns to copy its input, the loss falls to 0 at once,
-#   and in use it repeats START for ever. If a loss is too good to be true, look here first.
-# - `ids[:-1]` and `ids[1:]`: that drops a *sentence*, not a column.
-# - Shifting on the wrong side, so that the model learns to predict the *last* word again.
+# **Common mistake.** No shift: inputs and targets are the same array. The model learns to copy its input, the loss falls
+# to 0 at once, and in use it repeats START for ever. If a loss is too good to be true, look here first.
 
 # %% [markdown]
 # ## 5. The loss: smooth, and deaf to padding
@@ -604,12 +586,8 @@ plots.learning_curves(
 )
 
 # %% [markdown]
-# **Common mistakes**
-#
-# - `ops.mean` over everything: padding counts.
-# - The mean of each sentence's mean. A short sentence then weighs as much as a long one; we count **tokens**.
-# - $\varepsilon/(V-1)$ for the other tokens. Both conventions exist; ours is the one above, and they differ slightly.
-# - Softmax first and a logarithm after it. The first lesson showed what happens to large logits.
+# **Common mistakes.** The mean of each sentence's mean: a short sentence then weighs as much as a long one; we count
+# **tokens**. And $\varepsilon/(V-1)$ for the other tokens: both conventions exist; ours is the one above.
 
 # %% [markdown]
 # ## 6. The learning rate: warm-up
@@ -743,14 +721,6 @@ def greedy_decode(model, source, max_length):
 check("greedy_decode")
 
 # %% [markdown]
-# **Common mistakes**
-#
-# - Taking the scores of the first position instead of the last.
-# - Stopping all sentences when the first one is finished, or none before the last step.
-# - Leaving the model's chatter behind END in the result.
-# - One token too many or too few: `max_length` counts the tokens *after* START.
-
-# %% [markdown]
 # ## 8. Copy, reverse, sort
 #
 # Now we train. Three tasks in one model: the first token of the source says what to do with the digits behind it.
@@ -864,17 +834,14 @@ plots.learning_curves({"one batch": own_losses}, xlabel="step", logy=True, title
 
 # %% [markdown]
 # The first loss is a little above $\ln V$: the logits of a fresh network are not quite alike, and whoever is sure without a
-# reason pays. It is yours, and it works: every number in it went through your own code. (It has understood nothing yet: ask it about any
-# other question.)
+# reason pays. Every number in it went through your own code.
 #
 # ### The long training
 #
-# A small Transformer: two encoder layers and two decoder layers of width 48, with four heads. Source and target share
-# their 17 tokens, but each has its own embedding. Adam, the schedule of part 6 (times 0.3: for a width as small as 48 the
-# formula's own peak is so high that the loss jumps), the loss of part 5, batches of 128, ten epochs. At the end, the weights are replaced by their running mean over about the last hundred steps
-# (`use_ema=True`): the steps are still large enough to jump to and fro a little, and the mean does not jump. (The authors
-# of 2017 averaged their last checkpoints for the same reason.) Note what `fit` is given: **two** inputs, the source and
-# the shifted target, and the targets. It takes about a minute.
+# The same sizes. Adam, the schedule of part 6 (times 0.3: for a width as small as 48 the formula's own peak is so high that
+# the loss jumps), the loss of part 5, batches of 128, ten epochs. At the end, the weights are replaced by their running
+# mean over about the last hundred steps (`use_ema=True`): the steps still jump to and fro a little, the mean does not. Note
+# what `fit` is given: **two** inputs, the source and the shifted target, and the targets. It takes about a minute.
 
 
 # %% tags=["explore"]
@@ -991,7 +958,6 @@ for name, token in TASKS.items():
 # would do for reversing, but is rare.)
 # By tokens it looks far better than by sentences: END and some digits stand in the right place anyway. A model with 99 % of
 # all tokens right, if its mistakes were independent, would have only $0.99^9 \approx 91$ % of sentences of nine tokens right.
-# That is why we counted whole sentences. Ask of every number: what does the simplest program score, and over what is counted?
 
 # %% [markdown]
 # ## 9. Repair the broken Transformer
@@ -1025,34 +991,21 @@ def ask(patient, *arguments, **options):
 def draw_arrays(rng, b, t, s, d, k, e):
     """Draw x (B, T, D), memory (B, S, D), w_query (D, K), w_key (D, K) and w_value (D, E)."""
     shapes = (b, t, d), (b, s, d), (d, k), (d, k), (d, e)
-    return [rng.normal(size=shape).astype("float32") for shape in shapes]
+    return [rng.normal(scale=0.5, size=shape).astype("float32") for shape in shapes]
 
 
-def leak_test(model, source_ids, target_ids):
-    """Measure how far the logits (B, T, V) before the last position move when the last target token is changed."""
-    changed = np.array(target_ids)
-    changed[:, -1] = changed[:, -1] % 5 + 1
-    before, after = (np.asarray(model(source_ids, target)) for target in (target_ids, changed))
-    return float(np.abs(before - after)[:, :-1].max())
+def movement(model, ids, changed_ids):
+    """Measure how far the logits of each position move between two pairs (source_ids, target_ids): (B, T), NaN for an error."""
+    before, after = ask(model, *ids), ask(model, *changed_ids)
+    if before is None or np.shape(before) != np.shape(after):
+        return np.full(np.shape(ids[1]), np.nan)  # NaN is neither smaller nor larger than any number
+    return np.abs(np.asarray(after) - np.asarray(before)).max(axis=-1)
 
-
-def padding_test(model, source_ids, target_ids, count=2):
-    """Measure how far the logits (B, T, V) move when so many columns of padding are appended to both sequences."""
-    wider = [np.pad(ids, ((0, 0), (0, count))) for ids in (source_ids, target_ids)]
-    before, after = np.asarray(model(source_ids, target_ids)), np.asarray(model(*wider))
-    return float(np.abs(before - after[:, : before.shape[1]]).max())
-
-
-# %% tags=["explore"]
-healthy = Transformer(11, 13, num_layers=1, d_model=8, num_heads=2, d_ff=16, dropout=0.0)
-source_ids, target_ids = np.array([[5, 6, 7, 8]]), np.array([[2, 6, 5]])
-print("a healthy model, leak test:   ", leak_test(healthy, source_ids, target_ids) < 1e-5)
-print("a healthy model, padding test:", padding_test(healthy, source_ids, target_ids) < 1e-5)
 
 # %% [markdown]
-# **A whole probe, as an example.** Some encoder normalises each column over all sentences of the batch. Which property
-# of a healthy encoder does that break? What it finds for a sentence must not depend on the sentence's neighbours.
-# So: ask about three sentences together and about the first one alone, and compare.
+# **A whole probe, as an example.** Some encoder normalises over all sentences of the batch. Which property does that
+# break? What is found for a sentence must not depend on its neighbours. So: ask about three sentences together and
+# about the first one alone, and compare.
 
 
 # %% tags=["explore"]
@@ -1071,10 +1024,10 @@ print("fits one size only:    ", probe_neighbours(lambda x: x @ np.eye(8)))
 print("the answer is always 0:", probe_neighbours(lambda x: 0 * x))
 
 # %% [markdown]
-# Four things to copy from it. All sizes differ. The comparison allows for rounding: `< 1e-4`, not `==`. An error of the
-# patient means sick; only the call of the patient stands inside `ask`, so a slip of your own still shows. And it is tried
-# on healthy and sick patients. The last line shows its limit: a probe finds only what it asks for. One more question, "do
-# the numbers move when the sentence itself is changed?", would have found that one.
+# All sizes differ. The comparison allows for rounding: `< 1e-4`, not `==`. A patient's error means sick; only the call
+# of the patient stands inside `ask`, so a slip of your own still shows. And it is tried on healthy and sick patients. The
+# last line shows its limit: a probe finds only what it asks for. One more question, "do the numbers move when the
+# sentence itself is changed?", would have found that one.
 #
 # ### 9.1 The formula
 #
@@ -1107,8 +1060,8 @@ print("the author's 4 x 4:", tuple(output.shape), tuple(weights.shape))
 # %% [markdown]
 # ### Exercise 7: probe the formula
 #
-# What must hold for the weights and the output of *any* right attention, for the arguments that you choose? Useful:
-# `np.tri(S, dtype=bool)` is True on and below the diagonal; `mask[:, None, :]` has the shape `(B, 1, S)`.
+# The calls are given; you look at what comes back. Useful: `np.tri(5, dtype=bool)` is True on and below the diagonal;
+# `mask[:, None, :]` has the shape `(B, 1, S)`.
 
 
 # %% exercise="probe_formula" names=["probe_attention"] forbid=["llmcourse.layers.scaled_dot_product_attention", "llmcourse.layers.attention_weights", "llmcourse.layers.MultiHeadAttention", "keras.layers.MultiHeadAttention", "keras.layers.Attention", "keras.ops.dot_product_attention"]
@@ -1128,36 +1081,35 @@ def probe_attention(attention) -> bool:
     Returns:
         True if it is healthy, False if not.
     """
-    ### BEGIN SOLUTION
     x, memory, w_query, w_key, w_value = draw_arrays(np.random.default_rng(0), 2, 3, 5, 7, 4, 6)
     real = np.array([[True, False, True, True, False], [True, True, False, True, True]])
     for asks, mask, causal in ((x, None, False), (x, real, False), (memory, None, True), (memory, real, True)):
+        found = ask(attention, asks, memory, w_query, w_key, w_value, mask=mask, causal=causal)
+        if found is None:
+            return False
+        output, weights = (np.asarray(item) for item in found)
+        ### BEGIN SOLUTION
         allowed = np.ones((2, asks.shape[1], 5), dtype=bool)  # (B, T, S)
         if mask is not None:
             allowed &= mask[:, None, :]
         if causal:
             allowed &= np.tri(5, dtype=bool)
-        found = ask(attention, asks, memory, w_query, w_key, w_value, mask=mask, causal=causal)
-        if found is None:
-            return False
-        output, weights = (np.asarray(item) for item in found)
         if output.shape != (2, asks.shape[1], 6) or weights.shape != allowed.shape:
             return False
         products = (asks @ w_query) @ np.swapaxes(memory @ w_key, 1, 2)
-        order = np.argsort(np.where(allowed, products, -np.inf), axis=-1)  # hidden keys first, the best one last
-        ranked, counts = np.take_along_axis(weights, order, -1), np.take_along_axis(allowed, order, -1)
+        better = products[..., :, None] > products[..., None, :]  # (B, T, S, S): of two keys, which one fits better?
+        better &= allowed[..., :, None] & allowed[..., None, :]
         right = (
-            (weights >= 0).all()
-            and np.allclose(weights.sum(axis=-1), 1, atol=1e-4)
-            and (weights[~allowed] < 1e-6).all()
+            np.allclose(weights.sum(axis=-1), 1, atol=1e-4)
+            and (np.abs(weights[~allowed]) < 1e-6).all()
             and (weights[allowed] > 0).all()
-            and (np.diff(ranked, axis=-1)[counts[..., :-1]] > 0).all()
+            and (weights[..., :, None] > weights[..., None, :])[better].all()
             and np.allclose(output, weights @ (memory @ w_value), atol=1e-4)
         )
         if not right:
             return False
+        ### END SOLUTION
     return True
-    ### END SOLUTION
 
 
 # %% check="probe_formula"
@@ -1211,14 +1163,12 @@ check("repair_formula")
 # <details>
 # <summary>The four faults (after you have found them)</summary>
 #
-# 1. **No softmax.** The weights are raw scores: they may be negative, they sum to nothing in particular, and a masked
-#    score of −1,000,000,000 becomes an enormous weight instead of none.
-# 2. **The value matrix is transposed.** $(B, T, S)$ times $(B, E, S)$ mixes the columns of the values where it should
-#    mix tokens. With $S = E$ nobody notices.
-# 3. **One variable for two masks.** `mask` is first the padding mask; then the causal mask *replaces* it, and padding is
-#    visible again. The two must be combined.
-# 4. **Rows and columns mixed.** The queries have one token in each row, the keys one in each *column*; then the keys
-#    are transposed once more, as if they had been rows.
+# 1. **No softmax.** The weights are raw scores, and a masked score of −1,000,000,000 becomes an enormous weight.
+# 2. **The value matrix is transposed.** $(B, T, S)$ times $(B, E, S)$ mixes columns of the values where it should mix
+#    tokens. With $S = E$ nobody notices.
+# 3. **One variable for two masks.** The causal mask *replaces* the padding mask. The two must be combined.
+# 4. **Rows and columns mixed.** The keys have one token in each *column*; then they are transposed once more, as if they
+#    had been rows.
 #
 # </details>
 #
@@ -1277,8 +1227,8 @@ with warnings.catch_warnings():
 # %% [markdown]
 # ### Exercise 9: probe the layers
 #
-# Now the patient is a whole model with weights that you do not know: you choose ids and look at the logits. Which tokens
-# you choose matters, too: a large id is a word like any other.
+# Now the patient is a whole model with weights that you do not know: you choose ids and look at the logits, with
+# `movement` for instance. Which ids you choose matters, too: a large one is a word like any other.
 
 
 # %% exercise="probe_layers" names=["probe_model"]
@@ -1302,27 +1252,21 @@ def probe_model(model, source_vocab_size, target_vocab_size) -> bool:
     """
     ### BEGIN SOLUTION
     last_source, last_target = source_vocab_size - 1, target_vocab_size - 1
-
-    def moved(changed_source, changed_target):
-        """Measure how far the logits of each position move (NaN for an error or a wrong shape)."""
-        answers = [ask(model, *pair) for pair in ((source, target), (changed_source, changed_target))]
-        if any(answer is None or np.shape(answer) != (1, t, target_vocab_size) for answer in answers):
-            return np.full(t, np.nan)
-        before, after = (np.asarray(answer) for answer in answers)
-        return np.abs(after - before).max(axis=-1)[0]
-
     for s, t in ((4, 6), (5, 3)):
-        source, target = last_source - 1 - np.arange(s)[None], last_target - 1 - np.arange(t)[None]
-        for place in range(s):
-            if not (moved(np.where(np.arange(s) == place, last_source, source), target) > 1e-4).all():
+        source, target = last_source - 1 - np.arange(s)[None], last_target - 1 - np.arange(t)[None]  # large ids
+        if np.shape(ask(model, source, target)) != (1, t, target_vocab_size):
+            return False
+        sources = [np.where(np.arange(s) == place, last_source, source) for place in range(s)]
+        for changed in [*sources, source[:, [1, 0, *range(2, s)]]]:  # the last one: two tokens swapped
+            if not (movement(model, (source, target), (changed, target)) > 1e-4).all():
                 return False
         for place in range(t):
-            found = moved(source, np.where(np.arange(t) == place, last_target, target))
-            if not ((found[:place] < 1e-4).all() and (found[place:] > 1e-4).all()):
+            changed = np.where(np.arange(t) == place, last_target, target)
+            moved = movement(model, (source, target), (source, changed))[0]
+            if not ((moved[:place] < 1e-4).all() and (moved[place:] > 1e-4).all()):
                 return False
-        if not (moved(source[:, [1, 0, *range(2, s)]], target) > 1e-4).all():
-            return False
-        if not moved(source, target[:, [1, 0, *range(2, t)]])[-1] > 1e-4:
+        swapped = target[:, [1, 0, *range(2, t)]]
+        if not movement(model, (source, target), (source, swapped))[0, -1] > 1e-4:
             return False
     return True
     ### END SOLUTION
@@ -1336,10 +1280,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     for sizes in ((8, 8, 8), (12, 13, 8)):
         print("the article's model is healthy:", probe_model(ArticleTransformer(*sizes, 2, 16), *sizes[:2]))
-print("the package's model is healthy:", probe_model(healthy, 11, 13))
+healthy = Transformer(13, 17, num_layers=1, d_model=8, num_heads=2, d_ff=16, dropout=0.0)
+print("the package's model is healthy:", probe_model(healthy, 13, 17))
 
 # %% [markdown]
-# From outside you cannot see everything. Is each head of the right width? Count the parameters of an attention: $4 (D^2 +
+# From outside you cannot see everything. Is each head as wide as it should be? Count an attention's parameters: $4 (D^2 +
 # D)$. Does every sub-layer take part? Set its weights to zero, and see whether the logits move.
 #
 # ### Exercise 10: repair the layers
@@ -1419,17 +1364,15 @@ check("repair_layers")
 # <details>
 # <summary>The seven faults (after you have found them)</summary>
 #
-# 1. **`key_dim` is `d_model`.** Each head is as wide as the whole model; H heads cost H times as much. It should be
-#    `d_model / num_heads`. The count of parameters gives it away.
+# 1. **`key_dim` is `d_model`.** H heads cost H times as much. It should be `d_model / num_heads`.
 # 2. **The feed-forward networks end as wide as the vocabulary.** Their result is added to $x$, so it must be $D$ wide.
-# 3. **The encoder attends from its input to the target.** It reads the answer: the leak test fails. The encoder knows
-#    the source alone.
+# 3. **The encoder attends from its input to the target.** It reads the answer.
 # 4. **The "self-attention" asks with the memory and answers with the target, and there is no cross-attention.** Rows
 #    come out as many as there are source tokens.
 # 5. **The third short cut adds the wrong tensor, and the third sub-layer is missing.** `feed_forward` is made and never
-#    called; its weights have no influence on anything.
-# 6. **One embedding for two vocabularies, and never applied.** One-hot vectors take its place, which works only while
-#    the vocabulary is no larger than $D$.
+#    called.
+# 6. **One embedding for two vocabularies, and never applied.** One-hot vectors work only while no vocabulary is larger
+#    than $D$.
 # 7. **The positional encoding is never applied.** A sentence becomes a bag of words.
 #
 # </details>
@@ -1595,21 +1538,18 @@ check("repair_training")
 #
 # 1. **No causal mask.** The model reads the answer. The loss becomes wonderful, the translations do not.
 # 2. **No padding mask.** Padding is attended to, so results depend on the neighbours in the batch. (Keras makes such
-#    masks only for layers that ask for it. In the target, padding stands at the end, and the causal mask already hides
-#    it from all real tokens; the combined mask says so openly, and still holds if padding stands elsewhere.)
+#    masks only for layers that ask for it.)
 # 3. **The targets are not shifted.** Each position is asked for the token that it is given.
 # 4. **`fit` feeds one input.** The decoder gets nothing to start from.
-# 5. **Logits taken for probabilities.** Clipping to $[10^{-7}, 1]$ makes every negative logit the same and every logit
-#    above 1 as well; there is no gradient any more.
+# 5. **Logits taken for probabilities.** Clipping makes all negative logits the same, and all above 1; no gradient is left.
 # 6. **A one-hot formula for integer labels.** The sum of `labels * log_probs` is the cross-entropy if the labels are
 #    one-hot rows. With ids, token 16 counts sixteen times as much, and for *every* word of the vocabulary.
 # 7. **Padding counts** in the mean.
 #
 # </details>
 #
-# Two more things that articles leave out are no faults in the strict sense, so we did not count them. Without the
-# factor $\sqrt{D}$ the embeddings start small beside the positions; the model can learn larger ones, it takes longer.
-# And without warm-up many models still train, in particular with pre-norm; deep post-norm models often do not.
+# Two more things that articles leave out are no faults in the strict sense. Without the factor $\sqrt{D}$ learning takes
+# longer. And without warm-up many models still train, in particular with pre-norm; deep post-norm models often do not.
 
 # %% [markdown]
 # ## What to take with you

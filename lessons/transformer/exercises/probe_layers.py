@@ -373,11 +373,6 @@ mutants(
             "    for S, T in",
             "    if (source_vocab_size, target_vocab_size) != (8, 8):\n        return False\n    for S, T in",
         ),
-        (
-            "imports the answer",
-            "    return True",
-            "    return float(leak_test(Transformer(9, 9, 1, 8, 2, 8), source[None] % 9, target[None] % 9))",
-        ),
     ],
 )
 mutants(
