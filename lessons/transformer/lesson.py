@@ -210,8 +210,8 @@ check("encoder_layer")
 # of each of them. With short cuts each network adds only 0.3 times its answer, as if it had been drawn smaller; with the
 # whole answer the sums grow from layer to layer, and the gradient with them.
 #
-# > **Predict, then run.** How much is left after 24 layers without short cuts: a half, a hundredth, a millionth? Then change 0.3
-# > to 1 and run again.
+# > **Predict, then run.** How much is left after 24 layers without short cuts: a half, a hundredth, a millionth? Then
+# > change 0.3 to 1 and run again.
 
 
 # %% tags=["explore"]
@@ -280,16 +280,8 @@ plots.learning_curves(
 #
 # The output always has as many rows as there are **queries**. That is how a source of $S$ tokens can become a target of
 # $T$ tokens. The memory is not normalised again: the encoder has already done this with its last step.
-#
-# > **Think first.** Why does the memory mask not need to be causal?
-#
-# <details>
-# <summary>Answer</summary>
-#
-# The source is complete from the beginning. Even the first word of a German sentence may depend on the last word of the
-# English one; nothing of the source is "the future".
-#
-# </details>
+# The memory mask is not causal: the source is complete from the beginning, and the first word of a translation may
+# depend on its last word.
 
 # %% tags=["explore"]
 source_ids, target_ids = np.array([[7, 8, 9, 0]]), np.array([[2, 9, 8, 7, 0]])
@@ -654,15 +646,8 @@ plots.learning_curves(
 )
 
 # %% [markdown]
-# > **Think first.** What would happen at step 0?
-#
-# <details>
-# <summary>Answer</summary>
-#
-# $0^{-1/2}$ is infinite; the minimum is $0 \cdot w^{-3/2} = 0$, so the rate would be 0 (in Python, `0**-0.5` raises an
-# error). Keras counts steps from 0. That is why the package's `NoamSchedule`, which we give to Adam below, adds 1.
-#
-# </details>
+# Keras counts steps from 0, where $0^{-1/2}$ is infinite. So the package's `NoamSchedule`, which we give to Adam below,
+# adds 1.
 
 # %% [markdown]
 # ## 7. Writing: greedy decoding
@@ -918,18 +903,8 @@ plots.attention_maps(
 # the first token, and so on. Nobody has told it so. Much weight lies on the task token, which says which way to go. Look at
 # the two 1s: they are the same token, and yet the model looks at the right one of the two each time, because the positional
 # encoding tells them apart.
-#
-# > **Think first.** Nothing like this is visible when it *sorts*. What could the rows look at instead?
-#
-# <details>
-# <summary>Answer</summary>
-#
-# To write the next digit of a sorted list, it has to find the smallest digit that is not smaller than the last one
-# written, and to count how often that one has been written already. The place in the source says nothing about it. Make
-# the picture for "sort" and see: rows look at *all* digits of one value, wherever they are. Change the task token above
-# and the answer accordingly.
-#
-# </details>
+# (To sort, it looks at *all* digits of one value, wherever they are: change the task token above and the answer
+# accordingly.)
 
 # %% [markdown]
 # ### How good is it really?
@@ -960,7 +935,7 @@ for name, token in TASKS.items():
 # all tokens right, if its mistakes were independent, would have only $0.99^9 \approx 91$ % of sentences of nine tokens right.
 
 # %% [markdown]
-# ## 9. Repair the broken Transformer
+# ## 9. Probe and repair the broken Transformer
 #
 # On the web you find many articles that explain the Transformer with a listing. Many of them are wrong, and few readers
 # notice: the code runs, shapes come out, the loss even falls. The following three listings are our own, but each fault
@@ -995,11 +970,11 @@ def draw_arrays(rng, b, t, s, d, k, e):
 
 
 def movement(model, ids, changed_ids):
-    """Measure how far the logits of each position move between two pairs (source_ids, target_ids): (B, T), NaN for an error."""
+    """Measure how far the logits of each position move between two pairs (source_ids, target_ids); NaN for an error."""
     before, after = ask(model, *ids), ask(model, *changed_ids)
     if before is None or np.shape(before) != np.shape(after):
         return np.full(np.shape(ids[1]), np.nan)  # NaN is neither smaller nor larger than any number
-    return np.abs(np.asarray(after) - np.asarray(before)).max(axis=-1)
+    return np.abs(np.asarray(after) - np.asarray(before)).max(axis=-1)  # (B, T)
 
 
 # %% [markdown]
@@ -1159,6 +1134,9 @@ def repaired_attention(x, memory, w_query, w_key, w_value, mask=None, causal=Fal
 # %% check="repair_formula"
 check("repair_formula")
 
+# %% tags=["explore"]
+print("your attention is healthy:", probe_attention(repaired_attention))
+
 # %% [markdown]
 # <details>
 # <summary>The four faults (after you have found them)</summary>
@@ -1278,7 +1256,7 @@ check("probe_layers")
 # %% tags=["explore"]
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    for sizes in ((8, 8, 8), (12, 13, 8)):
+    for sizes in ((12, 12, 12), (13, 17, 8)):
         print("the article's model is healthy:", probe_model(ArticleTransformer(*sizes, 2, 16), *sizes[:2]))
 healthy = Transformer(13, 17, num_layers=1, d_model=8, num_heads=2, d_ff=16, dropout=0.0)
 print("the package's model is healthy:", probe_model(healthy, 13, 17))
@@ -1290,8 +1268,8 @@ print("the package's model is healthy:", probe_model(healthy, 13, 17))
 # ### Exercise 10: repair the layers
 #
 # There are seven faults, some of them in several places. Write the repaired class, and use your probe as you go. The checks
-# look at the sub-layers: those of the decoder are called as in `DecoderLayer` of part 3, those of the encoder as in the
-# listing. Whether you multiply embeddings by $\sqrt{D}$ is up to you.
+# look at the sub-layers: those of the decoder are called as in `DecoderLayer` of part 3, all others as in the listing
+# (embeddings as you like). Whether you multiply embeddings by $\sqrt{D}$ is up to you.
 
 
 # %% exercise="repair_layers" names=["RepairedTransformer"] forbid=["llmcourse.models.translator.Transformer", "llmcourse.layers.EncoderLayer", "llmcourse.layers.DecoderLayer"]
@@ -1360,6 +1338,9 @@ class RepairedTransformer(keras.Model):
 # %% check="repair_layers"
 check("repair_layers")
 
+# %% tags=["explore"]
+print("your model is healthy:", probe_model(RepairedTransformer(13, 17, 8, 2, 16), 13, 17))
+
 # %% [markdown]
 # <details>
 # <summary>The seven faults (after you have found them)</summary>
@@ -1401,9 +1382,9 @@ def article_loss(labels, logits):
     return ops.mean(-ops.sum(labels * log_probs, axis=-1))
 
 
-labels = np.array([[7, 8, 3, 0, 0]])
-guess = np.log(np.full((1, 5, 17), 1 / 17, dtype="float32"))  # logits that know nothing
-print(f"the loss of a model that knows nothing: {float(article_loss(labels, guess)):.0f} instead of {np.log(17):.2f}")
+guess = np.zeros((1, 5, 17), dtype="float32")  # logits that know nothing
+nothing = float(article_loss(np.array([[7, 8, 3, 0, 0]]), guess))
+print(f"the loss of a model that knows nothing: {nothing:.1f} instead of {np.log(17):.2f}")
 
 # %% [markdown]
 # ### Exercise 11: probe the training
@@ -1531,6 +1512,9 @@ def sequence_loss(labels, logits):
 
 # %% check="repair_training"
 check("repair_training")
+
+# %% tags=["explore"]
+print("your training is healthy:", probe_training(make_masks, make_batch, sequence_loss))
 
 # %% [markdown]
 # <details>

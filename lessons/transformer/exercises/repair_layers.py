@@ -715,18 +715,18 @@ accepted(
 """,
 )
 accepted(
-    "a helper for norm, work and sum",
-    MODEL[:CALL]
+    "a helper for norm, work and sum; the tables have other names",
+    MODEL[:CALL].replace("source_embedding", "words_read").replace("target_embedding", "words_written")
     + """
     def call(self, source_ids, target_ids):
         def around(x, norm, work):
             return x + work(norm(x))
 
         causal = ops.tril(ops.ones((1, 1, target_ids.shape[1], target_ids.shape[1]), dtype="bool"))
-        memory = self.positions(self.source_embedding(source_ids))
+        memory = self.positions(self.words_read(source_ids))
         memory = around(memory, self.encoder_attention_norm, lambda y: self.encoder_attention(y, y))
         memory = self.encoder_norm(around(memory, self.encoder_feed_forward_norm, self.encoder_feed_forward))
-        x = self.positions(self.target_embedding(target_ids))
+        x = self.positions(self.words_written(target_ids))
         x = around(x, self.self_attention_norm, lambda y: self.self_attention(y, y, mask=causal))
         x = around(x, self.cross_attention_norm, lambda y: self.cross_attention(y, memory))
         return self.to_logits(self.decoder_norm(around(x, self.feed_forward_norm, self.feed_forward)))
