@@ -1102,7 +1102,7 @@ print("the article's attention is healthy:", probe_attention(article_attention))
 
 # %% exercise="repair_formula" names=["repaired_attention"] forbid=["llmcourse.layers.scaled_dot_product_attention", "llmcourse.layers.attention_weights", "llmcourse.layers.MultiHeadAttention", "keras.layers.MultiHeadAttention", "keras.layers.Attention", "keras.ops.dot_product_attention"]
 def repaired_attention(x, memory, w_query, w_key, w_value, mask=None, causal=False):
-    """Attend once, in one head.
+    """Attend once, in one head, with keras.ops, so that everything can learn.
 
     Args:
         x: float tensor (B, T, D), the tokens that ask.
@@ -1434,7 +1434,9 @@ def probe_training(make_masks, make_batch, sequence_loss) -> bool:
     right = np.arange(11) == labels[:, :, None]
     real = labels != 0
     elsewhere = np.where(real[:, :, None], logits, logits[:, :, ::-1])
-    losses_of = [ask(sequence_loss, labels, z) for z in (logits, logits + 5, elsewhere, 0 * logits, 30.0 * right)]
+    losses_of = [
+        ask(sequence_loss, labels, z) for z in (logits, logits + 5, elsewhere, 0 * logits, right * np.float32(30))
+    ]
     alone = [ask(sequence_loss, labels[b : b + 1], logits[b : b + 1]) for b in range(2)]
     if any(loss is None for loss in losses_of + alone):
         return False
@@ -1492,7 +1494,7 @@ def make_batch(source_ids, target_ids):
 
 
 def sequence_loss(labels, logits):
-    """Compute the mean cross-entropy of the real tokens.
+    """Compute the mean cross-entropy of the real tokens, with keras.ops, so that Keras can take its derivative.
 
     Args:
         labels: integer tensor (B, T), token ids; 0 is padding.

@@ -85,10 +85,12 @@ def each_token_is_the_best_of_the_last_position(student, rng):
     ],
 )
 def each_sentence_stops_at_its_own_end(student, rng):
-    """Each sentence keeps its tokens up to and with END; behind it there is only PAD, while the others go on."""
+    """Each sentence keeps its tokens up to and with END, whatever they are; behind it there is only PAD."""
     max_length = int(rng.integers(7, 11))
     lengths = rng.choice(np.arange(1, max_length + 1), size=5, replace=False)
     speaker = Speaker(rng, lengths)
+    for words in speaker.sentences.values():  # only END ends a sentence: not UNK, not another START
+        words[(words > END) & (rng.random(len(words)) < 0.3)] = rng.integers(1, END)
     expect_equal(call_decode(student, speaker, max_length), speaker.expected(max_length), what="greedy_decode(...)")
 
 
@@ -157,6 +159,26 @@ def large_vocabularies_are_welcome(student, rng):
     for words in speaker.sentences.values():
         words[words > END] = rng.integers(40_000, 50_000, size=int((words > END).sum()))
     expect_equal(call_decode(student, speaker, 6), speaker.expected(6), what="sentences with ids above 40,000")
+
+
+TENSORS = """
+def decode_with_tensors(model, source, max_length):
+    return greedy_decode(lambda source, target: ops.convert_to_tensor(model(source, target)), source, max_length)
+"""
+
+
+@criterion(
+    hints=[
+        "What does a Keras model return: an array of NumPy, or something else?",
+        "`logits = np.asarray(model(...))` makes an array of a tensor.",
+    ],
+)
+def the_model_may_answer_with_tensors(student, rng):
+    """A model of Keras, which returns tensors, is decoded as well."""
+    student.define(TENSORS)
+    speaker, max_length = Speaker(rng, [4, 2, 5]), int(rng.integers(6, 9))
+    received = student.decode_with_tensors(speaker, speaker.source, max_length)
+    expect_equal(received, speaker.expected(max_length), what="greedy_decode for a model that returns tensors")
 
 
 @criterion(
@@ -237,6 +259,7 @@ mutants(
         ("fills up with END", "np.where(finished, 0,", "np.where(finished, 3,"),
         ("leaves END out", RESULT, "return np.where(target == 3, 0, target)[:, 1:]"),
         ("takes UNK for END", "== 3", "== 1"),
+        ("takes every special token for END", "== 3", "<= 3"),
         ("forgets who was finished before", "finished |=", "finished ="),
     ],
 )
@@ -285,6 +308,11 @@ mutants(
         ("writes into source", RESULT, "source[:] = 0\n    return target[:, 1:]"),
         ("squeezes a batch of one", RESULT, "return np.squeeze(target[:, 1:])"),
     ],
+)
+mutants(
+    GREEDY,
+    "the_model_may_answer_with_tensors",
+    [("only arrays of NumPy", "np.asarray(model(source, target[:, :length]))", "model(source, target[:, :length])")],
 )
 mutants(
     GREEDY,

@@ -137,6 +137,31 @@ def the_gradient_comes_back_to_the_logits(student, rng):
     )
 
 
+GRAPH = """
+def loss_in_a_graph(targets, logits, epsilon):
+    import tensorflow as tf
+
+    kinds = [tf.TensorSpec((None, None), "float32"), tf.TensorSpec((None, None, logits.shape[-1]), "float32")]
+    return tf.function(lambda t, z: label_smoothed_loss(t, z, epsilon), input_signature=kinds, autograph=False)(
+        targets.astype("float32"), logits
+    )
+"""
+
+
+@criterion(
+    hints=[
+        "`fit` compiles your loss before it knows the numbers. Does your code ask for one, with `if` or `float`?",
+        "Use keras.ops throughout: `ops.maximum` or `ops.where` instead of `if`; sizes of a batch may be open.",
+    ],
+)
+def it_can_be_compiled_by_fit(student, rng):
+    """The loss works where Keras compiles it: sizes of the batch open, no numbers known in advance."""
+    student.define(GRAPH)
+    targets, logits = draw_predictions(rng)
+    received = student.loss_in_a_graph(targets, logits, 0.2)
+    expect_close(received, smoothed_loss(targets, logits, 0.2), what="the loss inside fit")
+
+
 @criterion(
     hints=[
         "How many tokens can your integers count?",
@@ -299,6 +324,24 @@ mutants(
     ],
 )
 mutants(LOSS, "large_vocabularies_are_welcome", [("ids of 16 bits", '"int32"', '"int16"')])
+
+mutants(
+    LOSS,
+    "it_can_be_compiled_by_fit",
+    [
+        ("asks whether there is anything to count", f"return {MEAN}", f"return {MEAN} if ops.sum(real) > 0 else 0.0"),
+        (
+            "lists the real tokens by their number",
+            f"return {MEAN}",
+            "return sum(each[real > 0]) / max(1.0, float(ops.sum(real)))",
+        ),
+        (
+            "needs to know the length",
+            "    real = ",
+            "    each = ops.reshape(each, (len(targets) * targets.shape[1],))\n    targets = ops.reshape(targets, (-1,))\n    real = ",
+        ),
+    ],
+)
 
 # --- right answers written otherwise ----------------------------------------------------------------------------------
 

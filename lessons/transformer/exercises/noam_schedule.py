@@ -76,7 +76,7 @@ def the_peak_is_where_the_warm_up_ends(student, rng):
 def many_steps_at_once_are_welcome(student, rng):
     """For an array of steps, integers or floats, the result is an array of the same shape."""
     d_model, warmup_steps = draw_schedule(rng)
-    for kind in (np.int64, np.float32):
+    for kind in (np.int64, np.float32, np.float64):
         steps = rng.integers(1, 3 * warmup_steps, size=distinct_sizes(rng, 2)).astype(kind)
         received = student.noam_schedule(steps, d_model, warmup_steps)
         expect_rates(received, steps, d_model, warmup_steps, "the rates of an array of steps")
@@ -149,6 +149,11 @@ mutants(
             "    if step < warmup_steps:\n        return d_model**-0.5 * step * warmup_steps**-1.5\n    step = ",
         ),
         ("the rate of the first step only", 'dtype="float64")', 'dtype="float64").ravel()[0]'),
+        (
+            "writes into the steps",
+            "    return ",
+            "    falling = step**-0.5\n    step *= warmup_steps**-1.5\n    return d_model**-0.5 * np.minimum(falling, step)\n    return ",
+        ),
         ("flattens", 'dtype="float64")', 'dtype="float64")\n    step = step.ravel() if step.ndim else step'),
     ],
 )

@@ -44,12 +44,14 @@ def batch_in_lists(source_ids, target_ids):
 
 
 class ShakyLoss:
-    """A loss in float32, the last digits of which are not always the same."""
+    """A loss that takes float32 only, as Keras does, and the last digits of which are not always the same."""
 
     def __init__(self):
         self.rng = np.random.default_rng(1)
 
     def __call__(self, labels, logits):
+        if np.asarray(logits).dtype != np.float32:
+            raise TypeError(f"logits must be float32. Received: {np.asarray(logits).dtype}.")
         return np.float32(sequence_loss(labels, logits) * (1 + 1e-6 * self.rng.normal()))
 
 
@@ -65,7 +67,7 @@ def summed_loss(labels, logits):
 
 HEALTHY = [
     patient(True, "with NumPy's own operations"),
-    patient(True, "the loss is float32, its last digits are not always the same", loss=ShakyLoss()),
+    patient(True, "the loss takes and returns float32, its last digits are not always the same", loss=ShakyLoss()),
     patient(True, "lists in place of tuples, written with loops", masks_in_full, batch_in_lists, summed_loss),
 ]
 
@@ -442,6 +444,7 @@ mutants(
     PROBE,
     HEALTHY_PASS,
     [
+        ("logits as float64", '.astype("float32")', ""),
         ("too strict: equal to the last digit", LAST, "abs(first - wanted[labels > 0].mean()) < 1e-12"),
         ("wants tuples", "result is None or", "type(result) is not tuple or"),
         ("wants the loss to be a float", "if first is None", "if type(first) is not float"),

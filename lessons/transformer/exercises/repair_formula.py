@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_gradients,
+    expect_shape,
+    mutants,
+)
 
 from ..oracles import as_float64, break_listing, causal, distinct_sizes, draw, draw_padding, softmax
 
@@ -160,6 +169,25 @@ def it_is_the_formula_of_attention(student, rng):
         expect_close(output, expected[3], what=f"the output {words}", tolerance=1e-4)
 
 
+@criterion(
+    hints=[
+        "Could the three weights learn anything through your attention?",
+        "A step in NumPy, or behind ops.stop_gradient, gives right numbers, and nothing before it learns. Use keras.ops.",
+    ],
+)
+def everything_can_learn(student, rng):
+    """Gradients come back from the output to x, to memory and to the three weights, and they are right."""
+    arrays = attention_inputs(rng, (1, 2, 3, 3, 2, 2))
+    names = "x", "memory", "w_query", "w_key", "w_value"
+    expect_gradients(
+        student,
+        rng,
+        "repaired_attention",
+        dict(zip(names, arrays, strict=True)),
+        lambda **arrays: formula(**arrays)[3],
+    )
+
+
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
 
 FORMULA = """
@@ -278,6 +306,20 @@ mutants(
         ("scales with D", "w_key.shape[1] ** 0.5", "w_key.shape[0] ** 0.5"),
         ("a hard maximum", SOFTMAX, "ops.one_hot(ops.argmax(scores, axis=-1), scores.shape[-1])"),
         ("a token does not see itself", " >= ", " > "),
+    ],
+)
+
+mutants(
+    FORMULA,
+    "everything_can_learn",
+    [
+        ("the softmax in NumPy", SOFTMAX, "ops.convert_to_tensor(np.asarray(ops.softmax(scores, axis=-1)))"),
+        ("stops the gradient of the weights", SOFTMAX, "ops.stop_gradient(ops.softmax(scores, axis=-1))"),
+        (
+            "stops the gradient of the keys",
+            "key = ops.matmul(memory, w_key)",
+            "key = ops.stop_gradient(ops.matmul(memory, w_key))",
+        ),
     ],
 )
 

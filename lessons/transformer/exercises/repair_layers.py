@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_learning,
+    expect_shape,
+    mutants,
+)
 
 from ..oracles import (
     as_float64,
@@ -367,6 +376,19 @@ def the_logits_are_those_of_the_two_boxes(student, rng):
     expect_close(received, nearer, what="model(source_ids, target_ids)", tolerance=1e-3)
 
 
+@criterion(
+    slow=True,
+    hints=[
+        "Does a gradient come back from the logits to every weight, the source's embedding included?",
+        "A step in NumPy, or behind ops.stop_gradient, gives right numbers, and nothing before it learns.",
+    ],
+)
+def everything_can_learn(student, rng):
+    """A gradient comes back from the logits to each weight of the model."""
+    patient = Patient(student, rng, S=5, T=4)
+    expect_learning(student, patient.model, patient.source, patient.target, what="the model")
+
+
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
 
 MODEL = """
@@ -665,6 +687,23 @@ mutants(
             "exchanges the two tables' scales",
             "source = self.source_embedding(source_ids)",
             "source = self.source_embedding(source_ids) / self.d_model**0.5",
+        ),
+    ],
+)
+
+mutants(
+    MODEL,
+    "everything_can_learn",
+    [
+        (
+            "stops the gradient of the memory",
+            "memory = self.encoder_norm(x)",
+            "memory = ops.stop_gradient(self.encoder_norm(x))",
+        ),
+        (
+            "looks the words up in NumPy",
+            "source = self.source_embedding(source_ids)",
+            "source = ops.convert_to_tensor(np.asarray(self.source_embedding(source_ids)))",
         ),
     ],
 )

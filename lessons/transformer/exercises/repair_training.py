@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_gradients,
+    expect_shape,
+    mutants,
+)
 
 from ..oracles import (
     PAD,
@@ -20,9 +29,9 @@ from ..oracles import (
 def draw_translation(rng):
     """Draw source ids (B, S) and target ids (B, T+1), both padded, all sizes different."""
     sentences, source, target = distinct_sizes(rng, 3, low=5, high=11)
-    ids = draw_sentences(rng, sentences, source)
+    ids = draw_sentences(rng, sentences, source, vocabulary=50_000)
     ids[:, :-1] = np.where(ids[:, :-1] == START, 4, ids[:, :-1])
-    return ids, draw_sentences(rng, sentences, target)
+    return ids, draw_sentences(rng, sentences, target, vocabulary=50_000)
 
 
 def call_masks(student, source, inputs):
@@ -205,6 +214,31 @@ def the_loss_is_the_cross_entropy_of_real_tokens(student, rng):
     expect_close(student.sequence_loss(labels, 0 * logits), np.log(logits.shape[-1]), what="the loss of equal logits")
     expected = smoothed_loss(labels, logits, 0.0)
     expect_close(student.sequence_loss(labels, logits), expected, what="sequence_loss(labels, logits)")
+    labels = rng.integers(40_000, 50_000, size=(2, 3)).astype(np.int32)
+    logits = draw(rng, 2, 3, 50_000)
+    expected = smoothed_loss(labels, logits, 0.0)
+    what = "the loss with 50,000 tokens"
+    expect_close(student.sequence_loss(labels, logits), expected, what=what, tolerance=1e-3)
+
+
+@criterion(
+    hints=[
+        "Can the model learn from your loss: does its gradient come back to the logits?",
+        "A step in NumPy gives the right number and no gradient. Use keras.ops.",
+    ],
+)
+def the_gradient_comes_back_to_the_logits(student, rng):
+    """The gradient by the logits is right, and 0 at padding."""
+    labels = np.array([[3, 1, 0], [2, 0, 0]], dtype=np.int32)
+    student.define("def loss_of(logits, labels):\n    return sequence_loss(labels, logits)\n")
+    expect_gradients(
+        student,
+        rng,
+        "loss_of",
+        {"logits": draw(rng, 2, 3, 4)},
+        lambda logits: np.array(smoothed_loss(labels, logits, 0.0)),
+        options={"labels": labels},
+    )
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -380,6 +414,25 @@ mutants(
             "return ops.mean(ops.sum(each * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0))",
         ),
     ],
+)
+
+mutants(
+    TRAINING,
+    "the_gradient_comes_back_to_the_logits",
+    [
+        ("log-probabilities in NumPy", "ops.log_softmax(logits)", "np.asarray(ops.log_softmax(logits))"),
+        ("stops the gradient", "ops.log_softmax(logits)", "ops.stop_gradient(ops.log_softmax(logits))"),
+    ],
+)
+mutants(
+    TRAINING,
+    "the_loss_is_the_cross_entropy_of_real_tokens",
+    [("ids of 16 bits", 'ops.cast(labels, "int32")', 'ops.cast(labels, "int16")')],
+)
+mutants(
+    TRAINING,
+    "the_labels_are_one_place_ahead",
+    [("ids of 16 bits", "y = target_ids[:, 1:]", "y = target_ids[:, 1:].astype('int16')")],
 )
 
 # --- right answers written otherwise ----------------------------------------------------------------------------------

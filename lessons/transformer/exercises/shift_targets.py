@@ -21,11 +21,12 @@ def call_shift(student, ids):
     ],
 )
 def both_lose_one_column_and_no_sentence(student, rng):
-    """For ids (B, T+1) both results have the shape (B, T), in this order: inputs, targets."""
+    """For ids (B, T+1) both results are integers of the shape (B, T), in this order: inputs, targets."""
     sentences, length = distinct_sizes(rng, 2, low=4)
     inputs, targets = call_shift(student, draw_sentences(rng, sentences, length))
-    expect_shape(inputs, (sentences, length - 1), what="the inputs")
-    expect_shape(targets, (sentences, length - 1), what="the targets")
+    for array, what in ((inputs, "the inputs"), (targets, "the targets")):
+        dtype = expect_shape(array, (sentences, length - 1), what=what).dtype
+        expect(dtype.kind in "iu", required=f"{what} are integers", received=f"dtype {dtype}")
 
 
 @criterion(
@@ -36,7 +37,7 @@ def both_lose_one_column_and_no_sentence(student, rng):
 )
 def the_inputs_begin_with_start(student, rng):
     """The inputs are all columns but the last one."""
-    ids = draw_sentences(rng, *distinct_sizes(rng, 2, low=4))
+    ids = draw_sentences(rng, *distinct_sizes(rng, 2, low=5), vocabulary=50_000)
     expect_equal(call_shift(student, ids)[0], ids[:, :-1], what="the inputs")
 
 
@@ -49,7 +50,7 @@ def the_inputs_begin_with_start(student, rng):
 )
 def the_targets_are_one_place_ahead(student, rng):
     """The targets are all columns but the first one, so that each is what follows the input at its place."""
-    ids = draw_sentences(rng, *distinct_sizes(rng, 2, low=4))
+    ids = draw_sentences(rng, *distinct_sizes(rng, 2, low=5), vocabulary=50_000)
     expect_equal(call_shift(student, ids)[1], ids[:, 1:], what="the targets")
 
 
@@ -60,8 +61,9 @@ def the_targets_are_one_place_ahead(student, rng):
     ],
 )
 def any_length_works_and_the_ids_stay(student, rng):
-    """A single empty sentence (START, END) works as well, and ids is not changed."""
-    for ids in (np.array([[START, END]], dtype=np.int32), draw_sentences(rng, *distinct_sizes(rng, 2, low=4))):
+    """A single empty sentence (START, END) works as well, so do columns of padding only, and ids is not changed."""
+    drawn = draw_sentences(rng, *distinct_sizes(rng, 2, low=4))
+    for ids in (np.array([[START, END]], dtype=np.int32), drawn, np.pad(drawn, ((0, 0), (0, 2)))):
         inputs, targets = call_shift(student, ids)
         expect_unchanged(student)
         expect_equal(inputs, ids[:, :-1], what="the inputs")
@@ -86,6 +88,7 @@ mutants(
         ("rolls the targets round", GIVEN, "ids", WANTED, "np.roll(ids, -1, axis=1)"),
         ("cuts off both ends", GIVEN, "ids[:, 1:-1]", WANTED, "ids[:, 1:-1]"),
         ("returns a single array", f"{GIVEN}, {WANTED}", "ids[:, 1:]"),
+        ("floats", GIVEN, "ids[:, :-1] * 1.0"),
     ],
 )
 mutants(
@@ -107,6 +110,7 @@ mutants(
         ("two places ahead", WANTED, "np.pad(ids, ((0, 0), (0, 1)))[:, 2:]"),
         ("leaves END out", WANTED, "np.where(ids == 3, 0, ids)[:, 1:]"),
         ("turns the targets round", WANTED, "ids[:, :0:-1]"),
+        ("ids of 16 bits", WANTED, "ids[:, 1:].astype('int16')"),
     ],
 )
 mutants(
@@ -115,6 +119,7 @@ mutants(
     [
         ("writes into ids", "    return", "    ids = np.asarray(ids)\n    ids[:, -1] = 0\n    return"),
         ("squeezes a batch of one", GIVEN, "np.squeeze(ids[:, :-1])"),
+        ("drops columns of padding", "    return", "    ids = ids[:, (ids != 0).any(axis=0)]\n    return"),
     ],
 )
 
