@@ -204,6 +204,17 @@ def expect_mostly_unchanged(result, x, what):
     expect(share > 0.85, required=required, received=f"{share:.0%} of the entries are those of x")
 
 
+def expect_dropped_once(result, x, added, rate, what):
+    """Require that of the numbers that are added to x each is dropped, or kept and divided by 1 - rate."""
+    found = expect_shape(result, x.shape, what=what) - np.asarray(x, dtype=np.float64)
+    kept = added / (1 - rate)
+    wrong = (np.abs(found) > 1e-3) & (np.abs(found - kept) > 1e-3 * np.maximum(1, np.abs(kept)))
+    required = (
+        f"dropout at a rate of {rate} deletes what the sub-layer adds or divides it by {1 - rate}, and nothing else"
+    )
+    expect(not wrong.any(), required=required, received=f"{wrong.sum()} of {wrong.size} numbers that are added differ")
+
+
 def draw_sentences(rng, sentences, length, vocabulary=30):
     """Draw START, tokens, END and padding: (B, length), one sentence as long as it can be, the others shorter."""
     shorter = rng.integers(2, max(3, length - 2), size=sentences - 1)

@@ -24,6 +24,7 @@ from ..oracles import (
     decode,
     draw,
     draw_padding,
+    expect_dropped_once,
     expect_mostly_unchanged,
 )
 
@@ -136,7 +137,7 @@ def no_position_sees_a_later_token(student, rng):
 def each_attention_gets_its_own_mask(student, rng):
     """`mask` rules the self-attention alone, `memory_mask` the cross-attention alone, also where S = T."""
     drawn, x, memory = decoder_case(student, rng, square=True)
-    mask = causal(x.shape[1])
+    mask = causal(x.shape[1]) & draw_padding(rng, *x.shape[:2])[:, None, None, :]
     memory_mask = draw_padding(rng, *memory.shape[:2])[:, None, None, :]
     for words, masks in (
         ("mask=mask", {"mask": mask}),
@@ -158,7 +159,14 @@ def dropout_acts_on_all_that_is_added(student, rng):
     drawn, x, memory = decoder_case(student, rng, dropout=0.999)
     expect_mostly_unchanged(drawn.layer(x, memory, training=True), x, "layer(x, memory, training=True)")
     expected = decode(x, memory, drawn.weights)
-    expect_close(drawn.layer(x, memory, training=False), expected, what="layer(x, memory, training=False)")
+    for options in ({"training": False}, {}):
+        expect_close(drawn.layer(x, memory, **options), expected, what="layer(x, memory) in use")
+    names = "self_attention", "cross_attention", "feed_forward"
+    for name in names:
+        drawn, x, memory = decoder_case(student, rng, [other for other in names if other != name], dropout=0.5)
+        added = decode(x, memory, drawn.weights) - x
+        result = drawn.layer(x, memory, training=True)
+        expect_dropped_once(result, x, added, 0.5, "layer(x, memory, training=True)")
 
 
 @criterion(
@@ -198,7 +206,7 @@ def lengths_may_be_open_and_change(student, rng):
     model = student.make_open_model(drawn.layer, drawn.width, "decoder")
     for training in (True, False):
         for _ in range(2):
-            target, source = (int(size) for size in rng.choice(np.arange(2, 9), size=2, replace=False))
+            target, source = (int(size) for size in rng.choice(np.arange(2, 13), size=2, replace=False))
             x, memory = draw(rng, 2, target, drawn.width), draw(rng, 2, source, drawn.width)
             masks = {"mask": np.repeat(causal(target), 2, axis=0)}
             masks["memory_mask"] = draw_padding(rng, 2, source)[:, None, None, :]
@@ -346,6 +354,11 @@ mutants(
     DECODER,
     "each_attention_gets_its_own_mask",
     [
+        (
+            "the mask of the first sentence for all",
+            "        first = x\n",
+            "        first = x\n        mask = None if mask is None else mask[:1]\n",
+        ),
         ("the masks are exchanged", "mask=mask", "mask=memory_mask", "memory, mask=memory_mask", "memory, mask=mask"),
         ("does not hand on the memory mask", "memory, mask=memory_mask", "memory"),
         ("the causal mask rules the cross-attention", "memory, mask=memory_mask", "memory, mask=mask"),
@@ -372,6 +385,16 @@ mutants(
     [
         ("dropout on the second sum", SUM_C, "x = self.dropout(x + c, training=training)"),
         ("no dropout on what the cross-attention adds", SUM_C, "x = x + c"),
+        (
+            "dropout on the memory, too",
+            "        first = x\n",
+            "        first = x\n        memory = self.dropout(memory, training=training)\n",
+        ),
+        (
+            "dropout on by default",
+            "        first = x\n",
+            "        first = x\n        training = training is not False\n",
+        ),
         ("no dropout on what the feed-forward network adds", SUM_2, "return x + z"),
         ("dropout always on", SUM_1, "x = x + self.dropout(y, training=True)"),
     ],

@@ -23,6 +23,7 @@ from ..oracles import (
     draw,
     draw_padding,
     encode,
+    expect_dropped_once,
     expect_mostly_unchanged,
 )
 
@@ -120,7 +121,12 @@ def dropout_acts_on_what_is_added(student, rng):
     """In training, dropout acts on what each sub-layer adds and never on the short cut; otherwise it does nothing."""
     drawn, x = encoder_case(student, rng, dropout=0.999)
     expect_mostly_unchanged(drawn.layer(x, training=True), x, "layer(x, training=True)")
-    expect_close(drawn.layer(x, training=False), encode(x, drawn.weights), what="layer(x, training=False)")
+    for options in ({"training": False}, {}):
+        expect_close(drawn.layer(x, **options), encode(x, drawn.weights), what="layer(x) in use")
+    for silent in ("self_attention", "feed_forward"):
+        drawn, x = encoder_case(student, rng, [silent], dropout=0.5)
+        added = encode(x, drawn.weights) - x
+        expect_dropped_once(drawn.layer(x, training=True), x, added, 0.5, "layer(x, training=True)")
 
 
 @criterion(
@@ -158,7 +164,7 @@ def lengths_may_be_open_and_change(student, rng):
     student.define(MAKE_OPEN)
     model = student.make_open_model(drawn.layer, drawn.width, "encoder")
     for training in (True, False):
-        for length in rng.choice(np.arange(2, 9), size=2, replace=False):
+        for length in rng.choice(np.arange(2, 13), size=2, replace=False):
             x = draw(rng, 2, int(length), drawn.width)
             mask = draw_padding(rng, *x.shape[:2])[:, None, None, :]
             what = f"the model for {length} tokens with training={training}"
@@ -296,6 +302,16 @@ mutants(
         ("no dropout on what the attention adds", SUM_1, "x = x + y"),
         ("no dropout on what the feed-forward network adds", SUM_2, "return x + z"),
         ("dropout always on", SUM_2, "return x + self.dropout(z, training=True)"),
+        (
+            "dropout on by default",
+            "        y = self.self_attention_norm(x)",
+            "        training = training is not False\n        y = self.self_attention_norm(x)",
+        ),
+        (
+            "dropout twice",
+            SUM_2,
+            "return x + self.dropout(self.dropout(z, training=training), training=training)",
+        ),
         (
             "dropout at the entrance",
             ENTER_2,

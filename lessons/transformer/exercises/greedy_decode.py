@@ -13,8 +13,8 @@ class Speaker:
     The next token depends on the whole target so far: whoever feeds it something else hears something else.
     """
 
-    def __init__(self, rng, lengths, vocabulary=23, noise=True):
-        self.vocabulary, self.calls = vocabulary, []
+    def __init__(self, rng, lengths, vocabulary=23, lead=8.0, offset=0.0):
+        self.vocabulary, self.calls, self.lead, self.offset = vocabulary, [], lead, offset
         self.rng = np.random.default_rng(int(rng.integers(2**31)))
         self.source = rng.permutation(np.arange(4, 4 + 3 * len(lengths)).reshape(len(lengths), 3)).astype(np.int32)
         self.sentences = {}
@@ -32,8 +32,8 @@ class Speaker:
             for place in range(target.shape[1]):
                 started = target[row, 0] == START
                 wanted = words[place] if words is not None and started else 1
-                logits[row, place, wanted] += 12
-        return logits.astype(np.float32)
+                logits[row, place, wanted] = logits[row, place].max() + self.lead
+        return (logits + self.offset).astype(np.float32)
 
     def expected(self, max_length):
         """Return what greedy decoding writes: (B, max_length)."""
@@ -71,8 +71,8 @@ def the_result_has_max_length_columns(student, rng):
 )
 def each_token_is_the_best_of_the_last_position(student, rng):
     """Each new token is the one with the highest score at the last position, for each sentence by itself."""
-    count, max_length = distinct_sizes(rng, 2, low=4)
-    speaker = Speaker(rng, [30] * count)  # nobody comes to an end
+    max_length = int(rng.integers(22, 29))
+    speaker = Speaker(rng, [30] * 3, lead=0.1, offset=-1000.0)  # nobody comes to an end; no score is above 0
     expect_equal(call_decode(student, speaker, max_length), speaker.expected(max_length), what="greedy_decode(...)")
 
 
@@ -238,6 +238,10 @@ mutants(
     [
         ("the scores of the first position", "logits[:, -1]", "logits[:, 0]"),
         ("the worst token", "argmax", "argmin"),
+        ("the largest of the odds, which are all 0", "logits[:, -1].argmax", "np.exp(logits[:, -1]).argmax"),
+        ("scores below 0 do not count", "logits[:, -1].argmax", "np.maximum(logits[:, -1], 0).argmax"),
+        ("half precision", "logits[:, -1].argmax", "logits[:, -1].astype('float16').argmax"),
+        ("20 tokens at most", "range(1, max_length + 1)", "range(1, min(max_length, 20) + 1)"),
         ("one token for the whole batch", "logits[:, -1].argmax(axis=-1)", "logits[:, -1].sum(axis=0).argmax()"),
         ("the best over all positions", "logits[:, -1].argmax(axis=-1)", "logits.max(axis=1).argmax(axis=-1)"),
         ("never says token 4 or below", "logits[:, -1].argmax(axis=-1)", "logits[:, -1, 6:].argmax(axis=-1) + 6"),

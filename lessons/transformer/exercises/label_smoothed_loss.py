@@ -33,7 +33,7 @@ def without_smoothing_it_is_the_cross_entropy(student, rng):
 def smoothing_shares_epsilon_among_all_tokens(student, rng):
     """The target has the weight 1 - epsilon + epsilon / V, each other token epsilon / V."""
     targets, logits = draw_predictions(rng, padded=False)
-    epsilon = float(rng.uniform(0.1, 0.4))
+    epsilon = float(rng.uniform(0.5, 0.9))
     result = student.label_smoothed_loss(targets, logits, epsilon)
     expect_close(result, smoothed_loss(targets, logits, epsilon), what=f"the loss with epsilon {epsilon:.2f}")
 
@@ -245,6 +245,7 @@ mutants(
         ("the target keeps all", Q, "ops.one_hot(targets, size) + epsilon / size"),
         ("each other token gets epsilon", Q, "(1 - epsilon) * ops.one_hot(targets, size) + epsilon"),
         ("forgets to smooth", Q, "ops.one_hot(targets, size)"),
+        ("not more than 0.3", "    size =", "    epsilon = min(epsilon, 0.3)\n    size ="),
         ("a fixed epsilon", Q, "0.9 * ops.one_hot(targets, size) + 0.05 / size"),
         ("smooths with the sum over the vocabulary", Q, "(1 - epsilon) * ops.one_hot(targets, size) + epsilon * size"),
     ],
