@@ -209,9 +209,7 @@ def expect_dropped_once(result, x, added, rate, what):
     found = expect_shape(result, x.shape, what=what) - np.asarray(x, dtype=np.float64)
     kept = added / (1 - rate)
     wrong = (np.abs(found) > 1e-3) & (np.abs(found - kept) > 1e-3 * np.maximum(1, np.abs(kept)))
-    required = (
-        f"dropout at a rate of {rate} deletes what the sub-layer adds or divides it by {1 - rate}, and nothing else"
-    )
+    required = f"what a sub-layer adds is dropped at a rate of {rate}, or divided by {1 - rate}, and nothing else is"
     expect(not wrong.any(), required=required, received=f"{wrong.sum()} of {wrong.size} numbers that are added differ")
 
 
