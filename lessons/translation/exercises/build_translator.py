@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutant, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_learning,
+    expect_shape,
+    mutant,
+    mutants,
+)
 
 from ..oracles import IMPORT, PAD, START, distinct_sizes
 
@@ -15,6 +25,17 @@ def weights_of(model):
 
 def logits_of(model, source_ids, target_ids, training=False):
     return model((source_ids, target_ids), training=training)
+
+
+def make_open_model(model):
+    import keras
+
+    ids = [keras.Input((None,), dtype="int32") for _ in range(2)]
+    return keras.Model(ids, model(tuple(ids)))
+
+
+def trainable(model):
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 """
 
 
@@ -193,7 +214,7 @@ def it_has_the_parameters_of_its_parts(student, rng):
     hints=[
         "Change the last target token: which logits may move?",
         "Only those of the last position. Which mask hides the future from the self-attention of the decoder?",
-        "`layers.combine_masks(layers.causal_mask(target_ids.shape[1]), layers.padding_mask(target_ids))`",
+        "`layers.combine_masks(layers.causal_mask(ops.shape(target_ids)[1]), layers.padding_mask(target_ids))`",
     ],
 )
 def no_position_sees_the_future(student, rng):
@@ -334,6 +355,73 @@ def dropout_acts_at_all_four_places(student, rng):
         expect(passed < 0.4, required=required, received=f"they add something at {passed:.0%} of the positions")
 
 
+@criterion(
+    points=2,
+    hints=[
+        "Which weights does the optimiser not reach?",
+        "`ops.stop_gradient`, `trainable=False` or NumPy inside cut the way back. The loss must reach both embeddings.",
+    ],
+)
+def everything_can_learn(student, rng):
+    """All weights are trainable, and a gradient flows from the logits back to each of them."""
+    drawn = DrawnModel(student, rng)
+    count = student.trainable(drawn.model)
+    expect(count == drawn.count(), required=f"{drawn.count()} trainable parameters", received=f"{count}")
+    expect_learning(student, drawn.model, (drawn.source, drawn.target), what="the model", training=True)
+
+
+@criterion(
+    points=2,
+    hints=[
+        "Does `call` need to know how long the sentences are while Keras compiles it? Is anything kept in self?",
+        "`target_ids.shape[1]` is None where the length is open; `ops.shape(target_ids)[1]` works in both cases.",
+        "`layers.causal_mask(ops.shape(target_ids)[1])`; and the masks belong to training as well.",
+    ],
+)
+def lengths_may_be_open_and_change(student, rng):
+    """In a model whose lengths are open, sentences of several lengths come out right, in training and in use."""
+    drawn = DrawnModel(student, rng)
+    weights, model = drawn.weights(), student.make_open_model(drawn.model)
+    for training in (True, False):
+        for source_length, target_length in rng.permutation(np.arange(3, 9))[:4].reshape(2, 2):
+            source = rng.integers(4, drawn.vocabularies[0], size=(2, source_length)).astype(np.int32)
+            target = rng.integers(4, drawn.vocabularies[1], size=(2, target_length)).astype(np.int32)
+            source[0, -1:] = target[1, -1:] = PAD
+            real, expected = target != PAD, oracle(weights, source, target, drawn.num_layers)
+            what = f"the logits for {source_length} source and {target_length} target tokens, training={training},"
+            logits = expect_shape(model([source, target], training=training), expected.shape, what=what)
+            expect_close(logits[real], expected[real], what=what, tolerance=1e-3)
+
+
+@criterion(
+    hints=[
+        "Which integers reach the embeddings? int32 and int64 hold all ids, int16 ends at 32,767.",
+        "Do you use num_heads, d_ff and num_layers as they are given, in the encoder and in the decoder?",
+    ],
+)
+def all_sizes_are_as_asked(student, rng):
+    """Vocabularies of 70,000 tokens, three layers, another d_ff and a long sentence work; the heads are as many as asked."""
+    student.define(WEIGHTS)
+    heads, num_layers = int(rng.integers(2, 5)), 3
+    width, sizes = 12, [70_000, 80] if rng.uniform() < 0.5 else [80, 70_000]
+    model = student.build_translator(*sizes, num_layers, width, heads, int(rng.integers(5, 20)), 0.0)
+    weights = student.weights_of(model)
+    expect("missing" not in weights, required="the model has the attributes that the text names", received="some lack")
+    for part, place in (("encoder", 0), ("decoder", 8 + 2)):
+        shape = np.shape(weights[part][place])
+        wanted = (width, heads, width // heads)
+        expect(shape == wanted, required=f"a query kernel of shape {wanted} in the {part}", received=f"{shape}")
+    source = rng.integers(4, sizes[0], size=(2, int(rng.integers(60, 80)))).astype(np.int32)
+    target = rng.integers(4, sizes[1], size=(2, 3)).astype(np.int32)
+    source[:, 0], target[:, 0] = sizes[0] - 1, START
+    expected = oracle(weights, source, target, num_layers)
+    logits = expect_shape(
+        student.logits_of(model, source, target), expected.shape, what="model((source_ids, target_ids))"
+    )
+    what = f"the logits with vocabularies of {sizes[0]:,} and {sizes[1]:,} tokens"
+    expect_close(logits, expected, what=what, tolerance=1e-3)
+
+
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
 
 MODEL = """
@@ -361,7 +449,7 @@ class TranslationModel(keras.Model):
     def call(self, inputs, training=None):
         source_ids, target_ids = inputs
         source_mask = layers.padding_mask(source_ids)
-        target_mask = layers.combine_masks(layers.causal_mask(target_ids.shape[1]), layers.padding_mask(target_ids))
+        target_mask = layers.combine_masks(layers.causal_mask(ops.shape(target_ids)[1]), layers.padding_mask(target_ids))
         x = self.positions(self.source_embedding(source_ids) * self.scale)
         x = self.dropout(x, training=training)
         memory = self.encoder(x, mask=source_mask, training=training)
@@ -381,7 +469,7 @@ DECODER = "self.decoder = layers.Decoder(num_layers, d_model, num_heads, d_ff, d
 DENSE = "self.to_logits = keras.layers.Dense(target_vocab_size)"
 SOURCE_TABLE = "self.source_embedding = keras.layers.Embedding(source_vocab_size, d_model)"
 TARGET_TABLE = "self.target_embedding = keras.layers.Embedding(target_vocab_size, d_model)"
-BOTH_MASKS = "layers.combine_masks(layers.causal_mask(target_ids.shape[1]), layers.padding_mask(target_ids))"
+BOTH_MASKS = "layers.combine_masks(layers.causal_mask(ops.shape(target_ids)[1]), layers.padding_mask(target_ids))"
 ENCODE_X = "self.encoder(x, mask=source_mask, training=training)"
 DECODE_Y = "self.decoder(y, memory, mask=target_mask, memory_mask=source_mask, training=training)"
 EMBED_X = "self.positions(self.source_embedding(source_ids) * self.scale)"
@@ -441,13 +529,13 @@ mutants(
         ),
         (
             "the causal mask turned round",
-            "layers.causal_mask(target_ids.shape[1])",
-            "ops.swapaxes(layers.causal_mask(target_ids.shape[1]), 2, 3)",
+            "layers.causal_mask(ops.shape(target_ids)[1])",
+            "ops.swapaxes(layers.causal_mask(ops.shape(target_ids)[1]), 2, 3)",
         ),
         (
             "the causal mask hides the token itself too",
-            "layers.causal_mask(target_ids.shape[1])",
-            "ops.roll(layers.causal_mask(target_ids.shape[1]), 1, axis=3)",
+            "layers.causal_mask(ops.shape(target_ids)[1])",
+            "ops.roll(layers.causal_mask(ops.shape(target_ids)[1]), 1, axis=3)",
         ),
     ],
 )
@@ -507,7 +595,7 @@ mutants(
         (
             "a causal mask in the encoder",
             ENCODE_X,
-            "self.encoder(x, mask=layers.combine_masks(source_mask, layers.causal_mask(source_ids.shape[1])))",
+            "self.encoder(x, mask=layers.combine_masks(source_mask, layers.causal_mask(ops.shape(source_ids)[1])))",
         ),
         (
             "another name for the encoder",
@@ -546,6 +634,69 @@ mutants(
         ),
         ("a dropout of 0.1, whatever is asked", "keras.layers.Dropout(dropout)", "keras.layers.Dropout(0.1)"),
         ("the default dropout of the encoder", ENCODER, ENCODER.replace(", dropout)", ")")),
+    ],
+)
+mutants(
+    MODEL,
+    "everything_can_learn",
+    [
+        (
+            "no gradient for the encoder",
+            "memory = self.encoder(x, mask=source_mask, training=training)",
+            "memory = ops.stop_gradient(self.encoder(x, mask=source_mask, training=training))",
+        ),
+        ("no gradient for the source's embedding", EMBED_X, f"ops.stop_gradient({EMBED_X})"),
+        ("no gradient for the target's embedding", EMBED_Y, f"ops.stop_gradient({EMBED_Y})"),
+        ("only the last layer learns", "self.to_logits(y)\n", "self.to_logits(ops.stop_gradient(y))\n"),
+        (
+            "the source's embedding stays as it is",
+            SOURCE_TABLE,
+            SOURCE_TABLE.replace("d_model)", "d_model, trainable=False)"),
+        ),
+        ("the encoder stays as it is", ENCODER, f"{ENCODER}\n        self.encoder.trainable = False"),
+    ],
+)
+LENGTH = "ops.shape(target_ids)[1]"
+mutants(
+    MODEL,
+    "lengths_may_be_open_and_change",
+    [
+        ("needs to know the length", LENGTH, "target_ids.shape[1]"),
+        (
+            "no padding mask in training",
+            "        x = self.positions(",
+            "        source_mask = None if training else source_mask\n        x = self.positions(",
+        ),
+        (
+            "no causal mask in training",
+            "        x = self.positions(",
+            "        target_mask = layers.padding_mask(target_ids) if training else target_mask\n"
+            "        x = self.positions(",
+        ),
+        (
+            "a softmax in training",
+            "self.to_logits(y)\n",
+            "ops.softmax(self.to_logits(y)) if training else self.to_logits(y)\n",
+        ),
+    ],
+)
+CAST = "source_ids, target_ids = inputs"
+mutants(
+    MODEL,
+    "all_sizes_are_as_asked",
+    [
+        ("ids of two bytes", CAST, "source_ids, target_ids = (ops.cast(ids, 'int16') for ids in inputs)"),
+        ("ids of one byte", CAST, "source_ids, target_ids = (ops.cast(ids, 'uint8') for ids in inputs)"),
+        ("always one head", ENCODER, ENCODER.replace("num_heads", "1"), DECODER, DECODER.replace("num_heads", "1")),
+        ("one head in the decoder", DECODER, DECODER.replace("num_heads", "1")),
+        (
+            "at most two layers",
+            ENCODER,
+            ENCODER.replace("num_layers", "min(2, num_layers)"),
+            DECODER,
+            DECODER.replace("num_layers", "min(2, num_layers)"),
+        ),
+        ("reads fifty source tokens", CAST, "source_ids, target_ids = inputs[0][:, :50], inputs[1]"),
     ],
 )
 DROP_X, DROP_Y = "        x = self.dropout(x, training=training)\n", "        y = self.dropout(y, training=training)\n"
@@ -594,7 +745,7 @@ accepted(
     def call(self, inputs, training=None):
         source_ids, target_ids = inputs[0], inputs[1]
         seen = ops.not_equal(source_ids, 0)[:, None, None, :]
-        places = ops.arange(target_ids.shape[1])
+        places = ops.cumsum(ops.ones_like(target_ids[0]))
         allowed = ops.logical_and(
             ops.not_equal(target_ids, 0)[:, None, None, :], (places[:, None] >= places[None, :])[None, None]
         )
@@ -623,7 +774,7 @@ accepted(
 
     def decode(self, ids, memory, memory_mask, training):
         y = self.second(self.positions(self.target_embedding(ids) * math.sqrt(self.d_model)), training=training)
-        mask = layers.combine_masks(layers.padding_mask(ids), layers.causal_mask(ids.shape[1]))
+        mask = layers.combine_masks(layers.padding_mask(ids), layers.causal_mask(ops.shape(ids)[1]))
         return self.decoder(y, memory, mask=mask, memory_mask=memory_mask, training=training)
 
     def call(self, inputs, training=None):
