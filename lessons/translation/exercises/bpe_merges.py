@@ -470,7 +470,7 @@ mutants(
     MERGES,
     "every_character_stays_as_it_is",
     [
-        ("cuts off marks at the end", SYMBOLS, '[*word.rstrip(".,!?:;-"), "</w>"]'),
+        ("cuts off marks at the end", SYMBOLS, '[*word.rstrip(__import__("string").punctuation), "</w>"]'),
         ("spells Unicode in one way", SYMBOLS, '[*__import__("unicodedata").normalize("NFC", word), "</w>"]'),
         (
             "takes accents for letters of their own",

@@ -124,11 +124,16 @@ import keras as _keras
 
 
 def evaluate_with_metric(targets, logits):
-    inputs = _keras.Input((None, logits.shape[-1]))
+    inputs = _keras.Input(logits.shape[1:])
     model = _keras.Model(inputs, _keras.layers.Identity()(inputs))
     nothing = lambda wanted, given: _keras.ops.sum(given) * 0.0
     model.compile(loss=nothing, metrics=[token_accuracy], jit_compile=False)
     try:
+        if _keras.backend.backend() == "tensorflow":  # as with batches whose lengths differ
+            import tensorflow as tf
+
+            open_lengths = tf.TensorSpec([None, None], "int32"), tf.TensorSpec([None, None, logits.shape[-1]])
+            tf.function(token_accuracy, input_signature=open_lengths).get_concrete_function()
         found = model.evaluate(logits, targets, batch_size=len(logits), verbose=0, return_dict=True)
         return float(next(value for name, value in found.items() if name != "loss"))
     except Exception as error:
@@ -139,11 +144,12 @@ def evaluate_with_metric(targets, logits):
 @criterion(
     hints=[
         "Keras hands the targets over as floats, and compiles your function. What does 7.0 == 7 give in your code?",
+        "Lengths may be open then: `targets.shape[1]` is None, `ops.shape(targets)[1]` is a number. Do you need it?",
         "Cast first, `targets = ops.cast(targets, 'int32')`, and use functions of `ops` instead of NumPy's throughout.",
     ],
 )
 def it_works_as_a_metric_of_fit(student, rng):
-    """Targets may be floats such as 7.0, and Keras can compile the function, as `metrics=[token_accuracy]` requires."""
+    """Targets may be floats such as 7.0, and Keras can compile it for any lengths, as `metrics=[token_accuracy]` asks."""
     targets, logits = draw_predictions(rng)
     own = np.asarray(student.token_accuracy(targets, logits))  # right or wrong, it must be the same for floats
     what = "token_accuracy for targets as floats, the same as for integers"
