@@ -206,7 +206,7 @@ def every_character_stays_as_it_is(student, rng):
     expect_best_pairs(student, word_counts, 4)
     expect_best_pairs(student, dict.fromkeys(draw_words(rng, 6, letters="a.*+(\\|[é你"), 1), 7)
     mark = str(rng.choice([*".,!?:;-'"]))
-    for end in (mark, "e\u0301", "\u00e9", str(rng.integers(10))):  # é as two characters, and as one
+    for end in (".", mark, "e\u0301", "\u00e9", str(rng.integers(10))):  # é as two characters, and as one
         expect_best_pairs(student, {f"{start}{end}": int(rng.integers(1, 9)) for start in [small, other, *rest]}, 3)
 
 

@@ -87,12 +87,15 @@ class DrawnModel:
 
     def count(self):
         """Count the parameters that such a model has."""
-        width, hidden = self.width, self.hidden
-        attention, norm = 4 * (width * width + width), 2 * width
-        feed_forward = width * hidden + hidden + hidden * width + width
-        encoder = self.num_layers * (attention + feed_forward + 2 * norm) + norm
-        decoder = self.num_layers * (2 * attention + feed_forward + 3 * norm) + norm
-        return sum(self.vocabularies) * width + encoder + decoder + (width + 1) * self.vocabularies[1]
+        return count_parameters(self.vocabularies, self.num_layers, self.width, self.hidden)
+
+
+def count_parameters(vocabularies, num_layers, width, hidden):
+    attention, norm = 4 * (width * width + width), 2 * width
+    feed_forward = width * hidden + hidden + hidden * width + width
+    encoder = num_layers * (attention + feed_forward + 2 * norm) + norm
+    decoder = num_layers * (2 * attention + feed_forward + 3 * norm) + norm
+    return sum(vocabularies) * width + encoder + decoder + (width + 1) * vocabularies[1]
 
 
 def other_token(ids, place, vocabulary, rng):
@@ -402,15 +405,21 @@ def lengths_may_be_open_and_change(student, rng):
 def all_sizes_are_as_asked(student, rng):
     """Vocabularies of 70,000 tokens, three layers, another d_ff and a long sentence work; the heads are as many as asked."""
     student.define(WEIGHTS)
-    heads, num_layers = int(rng.integers(2, 5)), 3
-    width, sizes = 12, [70_000, 80] if rng.uniform() < 0.5 else [80, 70_000]
-    model = student.build_translator(*sizes, num_layers, width, heads, int(rng.integers(5, 20)), 0.0)
+    width, num_layers, sizes = 12, 3, [70_000, 80] if rng.uniform() < 0.5 else [80, 70_000]
+    for heads, hidden in zip(
+        rng.permutation([2, 3, 4, 6])[:2].tolist(), rng.permutation([7, 10]).tolist(), strict=True
+    ):
+        model = student.build_translator(11, 13, 1, width, heads, hidden, 0.0)
+        expect_equal(
+            model.count_params(), count_parameters((11, 13), 1, width, hidden), what=f"parameters for d_ff {hidden}"
+        )
+        weights = student.weights_of(model)
+        expect("missing" not in weights, required="all attributes that the text names", received="some are missing")
+        for part, place in (("encoder", 0), ("decoder", 8 + 2)):
+            shape, wanted = np.shape(weights[part][place]), (width, heads, width // heads)
+            expect(shape == wanted, required=f"a query kernel of shape {wanted} in the {part}", received=f"{shape}")
+    model = student.build_translator(*sizes, num_layers, width, heads, hidden, 0.0)
     weights = student.weights_of(model)
-    expect("missing" not in weights, required="the model has the attributes that the text names", received="some lack")
-    for part, place in (("encoder", 0), ("decoder", 8 + 2)):
-        shape = np.shape(weights[part][place])
-        wanted = (width, heads, width // heads)
-        expect(shape == wanted, required=f"a query kernel of shape {wanted} in the {part}", received=f"{shape}")
     source = rng.integers(4, sizes[0], size=(2, int(rng.integers(60, 80)))).astype(np.int32)
     target = rng.integers(4, sizes[1], size=(2, 3)).astype(np.int32)
     source[:, 0], target[:, 0] = sizes[0] - 1, START
@@ -688,6 +697,8 @@ mutants(
         ("ids of two bytes", CAST, "source_ids, target_ids = (ops.cast(ids, 'int16') for ids in inputs)"),
         ("ids of one byte", CAST, "source_ids, target_ids = (ops.cast(ids, 'uint8') for ids in inputs)"),
         ("always one head", ENCODER, ENCODER.replace("num_heads", "1"), DECODER, DECODER.replace("num_heads", "1")),
+        ("always three heads", ENCODER, ENCODER.replace("num_heads", "3"), DECODER, DECODER.replace("num_heads", "3")),
+        ("an even d_ff", ENCODER, ENCODER.replace("d_ff", "d_ff // 2 * 2")),
         ("one head in the decoder", DECODER, DECODER.replace("num_heads", "1")),
         (
             "at most two layers",
