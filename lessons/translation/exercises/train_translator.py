@@ -114,11 +114,12 @@ def a_tiny_language_is_learned_by_heart(student, rng):
     sources, targets = [source for source, _ in shuffled], [target for _, target in shuffled]
     asked = [pairs[place] for place in rng.permutation(len(pairs))]
     questions = [[source for source, _ in asked], [asked[0][0]], [], [f"{names[0]} unknown"]]
-    questions.append([f"  {asked[0][0]} ".replace(" ", "  ")])
+    questions += [[f"  {asked[0][0]} ".replace(" ", "  ")], [asked[1][0]]]
     answers = call_train(student, sources, targets, rng, questions)
     share = share_equal(answers[0], [target for _, target in asked])
     expect(share >= 0.9, required="at least 90 % of the tiny language right", received=f"{share:.0%}")
     expect_equal(answers[1], answers[0][:1], what="the translation of a sentence alone, after others")
+    expect_equal(answers[5], answers[0][1:2], what="the translation of another sentence alone")
     expect_equal(
         answers[4], answers[0][:1], what="the translation of the same sentence with wide gaps between its words"
     )
