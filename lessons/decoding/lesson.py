@@ -11,7 +11,7 @@
 #
 # - say why greedy decoding misses likely sentences, and write beam search, which finds more of them;
 # - explain why a *better* search can give *worse* translations, and what a length penalty does about it;
-# - write a key/value cache and say what it saves, and what it costs;
+# - write a key/value cache, decode with it, and say what it saves, and what it costs;
 # - draw from a model with temperature and top-k, and say when drawing is better than searching;
 # - compute BLEU by hand and in code, to the last digit of the standard tool;
 # - read a BLEU score without being fooled: tokenisation, signature, paraphrases, negations.
@@ -24,10 +24,10 @@
 # | 1 | The likeliest sentence | 10 | |
 # | 2 | Beam search | 40 | 1 `beam_search` |
 # | 3 | Length, and the curse of the beam | 10 | |
-# | 4 | Nothing twice: the key/value cache | 20 | 2 `KeyValueCache` |
-# | 5 | Drawing instead of searching | 25 | 3 `sample` |
-# | 6 | How good is a translation? Counting n-grams | 20 | 4 `ngram_precisions` |
-# | 7 | BLEU | 15 | 5 `corpus_bleu` |
+# | 4 | Nothing twice: the key/value cache | 45 | 2 `KeyValueCache`, 3 `greedy_decode_cached` |
+# | 5 | Drawing instead of searching | 25 | 4 `sample` |
+# | 6 | How good is a translation? Counting n-grams | 20 | 5 `ngram_precisions` |
+# | 7 | BLEU | 15 | 6 `corpus_bleu` |
 # | 8 | What the scores do not see, and what may be luck | 25 | |
 #
 # **If you are stuck, go on.** All later cells use the tested versions from the package: `steps.beam_search`,
@@ -541,6 +541,195 @@ print(
 plots.token_times(milliseconds, title="Without a cache, each token takes longer than the one before")
 
 # %% [markdown]
+# ### Your `greedy_decode`, with the cache
+#
+# One attention layer is not yet a translator. In your `greedy_decode` the model was one function, and each step handed
+# it the source and all that had been written. Now the model is two functions:
+#
+# - `read_source(source)` reads the sentences once and returns the **caches**: the keys and values of the source, and
+#   an empty `KeyValueCache` for each layer of the decoder.
+# - `score_next(tokens, position, caches)` takes the newest token of each sentence, $(B, 1)$, and returns the logits of
+#   the next one, $(B, V)$, and the caches, to which the new keys and values have been added. Who gets only one token
+#   cannot count how many came before, so `position` says where it stands: START at 0, the first word at 1.
+#
+# Which arrays the caches are made of does not matter to the loop: it hands on what it was given.
+#
+# > **Think first.** Some sentences of the batch end early. Their rows still go through the model, with a PAD or some
+# > other token, and their caches fill up with its keys and values. Does that disturb the other sentences?
+#
+# <details>
+# <summary>Answer</summary>
+#
+# No. Attention mixes positions, never rows of the batch. What is computed for a sentence behind its END is thrown
+# away. It costs time, however: the package takes finished sentences out of the batch when they are half of it.
+#
+# </details>
+#
+# ### Exercise 3: greedy decoding with the cache
+#
+# Take your `greedy_decode` from the lesson *The Transformer*, if you like; most of it stays. The tokens that are
+# written must stay the same, too.
+
+
+# %% exercise="greedy_decode_cached" forbid=["llmcourse.steps.decoding.greedy_decode_cached", "llmcourse.decoding.greedy_decode", "llmcourse.decoding.search.greedy_decode", "llmcourse.decoding.search.write_targets"]
+def greedy_decode_cached(read_source, score_next, source, max_length):
+    """Write each target token by token, and give the model only the newest token of each sentence.
+
+    The sentences are read once, and score_next is called once in each step, for all sentences together. When all of
+    them have ended, it is not called any more.
+
+    Args:
+        read_source: function of the source (B, S) that returns fresh caches for these sentences.
+        score_next: function of the newest tokens, integers (B, 1), of their position, an integer that is 0 for START,
+            and of the caches; it returns the logits of the next token, (B, V), and the caches for the next step.
+        source: integers (B, S), 0 is padding; it stays as it is.
+        max_length: integer, at least 1, the largest number of tokens after START, END included.
+
+    Returns:
+        Integers (B, max_length): the tokens after START (2), up to and with END (3), then PAD (0). A sentence that has
+        not ended after max_length tokens has no END.
+    """
+    ### BEGIN SOLUTION
+    target = np.zeros((len(source), max_length + 1), dtype="int32")
+    target[:, 0] = 2
+    finished = np.zeros(len(source), dtype=bool)
+    caches = read_source(source)
+    for position in range(max_length):
+        newest = target[:, position, None]  # (B, 1)
+        logits, caches = score_next(newest, position, caches)  # (B, V)
+        target[:, position + 1] = np.where(finished, 0, np.argmax(logits, axis=-1))
+        finished |= target[:, position + 1] == 3
+        if finished.all():
+            break
+    return target[:, 1:]
+    ### END SOLUTION
+
+
+# %% check="greedy_decode_cached"
+check("greedy_decode_cached")
+
+# %% [markdown]
+# ### A look at what it did: a real translator writes with your cache
+#
+# The package contains a Transformer with three encoder and three decoder layers, which was trained on English and
+# Chinese sentences. Its decoder takes any cache with your method `update`. So we put it together: your loop, your cache,
+# the real model. Without a cache it would be the same loop, with caches that remember nothing but the tokens
+# themselves and pass all of them through the decoder again.
+
+# %% tags=["explore"]
+from llmcourse.data import load_pairs
+from llmcourse.decoding import greedy_decode
+from llmcourse.layers import padding_mask
+from llmcourse.models.saved import load_translator
+
+decode, Cache = steps.greedy_decode_cached, steps.KeyValueCache  # put your own two here
+model, tokenizer, _ = load_translator()
+sentences = list(load_pairs("phrases", target="zh").test.sources)
+
+
+def read_source(source):
+    """Encode the sentences, project them to keys and values for each decoder layer, and begin with empty caches."""
+    memory = model.decoder.project_memory(model.encode(source))
+    return memory, padding_mask(source), [Cache() for _ in memory]
+
+
+def score_next(tokens, position, caches):
+    """Pass the newest tokens through the decoder; the cache of each layer takes in their keys and values."""
+    memory, memory_mask, layers = caches
+    logits = model.decode_next(tokens, position, memory, layers, mask=None, memory_mask=memory_mask)  # (B, 1, V)
+    return logits[:, 0], caches
+
+
+def read_only(source):
+    """Encode and project the sentences in the same way; nothing is written yet."""
+    return source, model.decoder.project_memory(model.encode(source)), np.zeros((len(source), 0), dtype="int32")
+
+
+def score_all_again(tokens, position, caches):
+    """Pass everything that has been written through the decoder once more."""
+    source, memory, written = caches
+    written = np.concatenate([written, tokens], axis=1)  # (B, T)
+    return model.decode(written, memory, source)[:, -1], (source, memory, written)
+
+
+source = tokenizer.encode_batch(sentences[:5], 40)
+with_cache, without = (
+    decode(*functions, source, 30) for functions in ((read_source, score_next), (read_only, score_all_again))
+)
+for sentence, ids in zip(sentences, with_cache.tolist(), strict=False):
+    print(f"{sentence}  ->  {tokenizer.decode(ids)}")
+print("token for token the same without a cache:", np.array_equal(with_cache, without))
+print("and the same as the package writes:", np.array_equal(with_cache, greedy_decode(model, source, 30)))
+
+# %% [markdown]
+# Now the time. We translate 256 sentences together, so that not all of it goes to Python. END is forbidden, so that all
+# of them go on to the last token, and we look at the clock after each one, from the moment when the source has been read.
+#
+# > **Think first.** How does the time grow with the length? Twice as many tokens: how many times as long does it take
+# > with the cache, and how many times as long without? Is there something in a step that the cache does not save?
+#
+# <details>
+# <summary>Answer</summary>
+#
+# With the cache each step passes one token of each sentence through the decoder: twice as many tokens take twice as
+# long, and the curve is nearly a straight line. (The new query looks at ever more keys, but for short texts that is
+# little beside the projections.) Without it, step $T$ passes $T$ tokens through, and $T$ steps together
+# $1 + 2 + \dots + T = T(T + 1)/2$: twice as many tokens come to four times the work.
+#
+# But a step also has a price that does not depend on $T$: Python calls some hundreds of small operations one after the
+# other. So at the beginning both curves rise alike, and only where arithmetic takes most of the time does the one
+# without a cache bend upwards. The larger the model and the batch, the sooner it does.
+#
+# </details>
+
+
+# %% tags=["explore", "nbval-ignore-output"]
+def clock(read, score, source, length):
+    """Write exactly so many tokens, and measure after how many seconds each of them was there: (length,)."""
+    seconds = []
+
+    def read_and_start(source):
+        caches = read(source)
+        seconds.append(time.perf_counter())
+        return caches
+
+    def score_without_end(tokens, position, caches):
+        logits, caches = score(tokens, position, caches)
+        logits = np.where(np.arange(logits.shape[-1]) == 3, -np.inf, logits)
+        seconds.append(time.perf_counter())
+        return logits, caches
+
+    decode(read_and_start, score_without_end, source, length)
+    return np.array(seconds[1:]) - seconds[0]
+
+
+source, length = tokenizer.encode_batch(sentences[:256], 40), 24
+seconds = {
+    "without a cache": clock(read_only, score_all_again, source, length),
+    "with a cache": clock(read_source, score_next, source, length),
+}
+print(
+    f"tokens of each sentence that go through the decoder: {length} with a cache, {length * (length + 1) // 2} without"
+)
+for name, times in seconds.items():
+    marks = ", ".join(f"{times[count - 1]:.1f} s for {count}" for count in (6, 12, 24))
+    print(
+        f"{name}: {marks} tokens; the second half takes {(times[23] - times[11]) / times[11]:.1f} times as long as the first"
+    )
+print(f"with a cache it is {seconds['without a cache'][-1] / seconds['with a cache'][-1]:.1f} times as fast")
+plots.learning_curves(
+    seconds,
+    xlabel="tokens written",
+    ylabel="seconds",
+    title="The real model: a straight line with a cache, a curve that bends upwards without",
+)
+
+# %% [markdown]
+# If every step cost the same, the second half of the text would take as long as the first: a ratio of 1. If all of the
+# time were arithmetic, the second half would take 2.8 times as long without a cache ($13 + \dots + 24$ tokens against
+# $1 + \dots + 12$). Where do your two numbers lie? This text is short and the model small. Large language models write
+# thousands of tokens, and nobody runs them without a cache.
+#
 # **Common mistakes**
 #
 # - Concatenating along the wrong axis. Along the heads, the batch or the width the shapes fit as well.
@@ -589,7 +778,7 @@ plots.token_distributions(
 )
 
 # %% [markdown]
-# ### Exercise 3: draw the next token
+# ### Exercise 4: draw the next token
 #
 # `rng = np.random.default_rng(seed)` makes a generator, and `rng.choice(V, p=probabilities)` draws one number from 0 to
 # $V - 1$. The probabilities must sum to 1. Use one generator for all rows, so that each row has luck of its own.
@@ -725,7 +914,7 @@ plots.ngram_matches(hypothesis, reference)
 #
 # A sentence of three tokens has no 4-gram and simply does not take part in $p_4$.
 #
-# ### Exercise 4: n-gram precisions
+# ### Exercise 5: n-gram precisions
 #
 # `collections.Counter(items)` counts equal items. `c["x"]` is the count of "x", and 0 if there is none; `c & d` is a
 # Counter with the smaller count of each item; `c.total()` is the sum of all counts. Items can be tuples of words, such
@@ -799,7 +988,7 @@ check("ngram_precisions")
 # $\text{BP} = e^{1 - 10/9} = 0.895$; BLEU is 37.2. (Good systems reach 25 to 45 on news, depending on the languages. A
 # second human translator is far from 100, too.)
 #
-# ### Exercise 5: BLEU
+# ### Exercise 6: BLEU
 #
 # You may use your `ngram_precisions` or `steps.ngram_precisions`. Do not take the logarithm of 0: if one of the four
 # precisions is 0, BLEU is 0. If there are not as many references as hypotheses, raise a `ValueError`: somebody has lost
@@ -1090,5 +1279,4 @@ print(f"95 % of the differences lie between {low:+.1f} and {high:+.1f} points of
 # - K. Papineni, S. Roukos, T. Ward and W.-J. Zhu (2002): BLEU: a method for automatic evaluation of machine
 #   translation. *ACL*, 311–318.
 # - M. Popović (2015): chrF: character n-gram F-score for automatic MT evaluation. *WMT*, 392–395.
-# - P. Koehn (2004): Statistical significance tests for machine translation evaluation. *EMNLP*, 388–395.
 # - M. Post (2018): A call for clarity in reporting BLEU scores. *WMT*, 186–191.

@@ -39,18 +39,34 @@ def counts_of(hypothesis, reference, n):
 
 
 def alike_but_different(rng, count):
-    """Draw a hypothesis and a reference that differ in capital letters and punctuation marks only."""
-    words = draw_words(rng, count)
-    hypothesis, reference = list(words), list(words)
-    places = [int(place) for place in rng.choice(6, size=4, replace=False)]
-    for number, (place, side) in enumerate(zip(places, (hypothesis, reference) * 2, strict=True)):
-        side[place] = words[place].capitalize() if number < 2 else words[place] + str(rng.choice([*".,!?"]))
+    """Draw a hypothesis and a reference: ten pairs of tokens that are nearly the same, and count words that are.
+
+    The pairs differ in a capital letter, a mark in front, inside or behind, a digit, an accent, or in how Unicode
+    spells a letter; most pairs are exchanged at random. The words that are the same stand side by side.
+    """
+    words = draw_words(rng, count + 9)
+    mark = str(rng.choice([*".,!?:;"]))
+    near = [
+        (f'"{words[0]}', words[0]),
+        (words[1] + "'s", words[1] + "s"),
+        (words[2][:1] + "-" + words[2][1:], words[2]),
+        (words[3] + "3", words[3] + "7"),
+        (words[4] + "\u00e9", words[4] + "e"),  # an accent
+        (words[5] + "\u00e9", words[5] + "e\u0301"),  # the same letter as one sign and as two
+        (words[6] + "\u00df", words[6]),
+        ("-", ","),
+    ]
+    near = [pair[:: int(rng.choice([1, -1]))] for pair in (near[int(place)] for place in rng.permutation(len(near)))]
+    cut = int(rng.integers(1, len(near)))
+    first, last = (words[7].capitalize(), words[7]), (words[8] + mark, words[8])
+    pairs = [first, *near[:cut], *((word, word) for word in words[9:]), *near[cut:], last]
+    hypothesis, reference = zip(*pairs, strict=True)
     return " ".join(hypothesis), " ".join(reference)
 
 
 def widen(rng, lines):
-    """Put tabs and several spaces between the tokens, and spaces at both ends."""
-    return [f" {line} ".replace(" ", str(rng.choice(["  ", "\t", " \t "]))) for line in lines]
+    """Put white space of several kinds between the tokens, and at both ends."""
+    return [f" {line} ".replace(" ", str(rng.choice(["  ", "\t", " \t ", "\n", "\u3000"]))) for line in lines]
 
 
 def precisions_of(hypotheses, references, max_n):

@@ -494,6 +494,7 @@ class TranslationModel(keras.Model):
 
         Args:
             inputs: the pair of source ids, integer tensor (B, S), and target ids, integer tensor (B, T); 0 is padding.
+                While Keras compiles, T may be open: ops.shape(target_ids)[1] is the length in any case.
             training: whether dropout is on.
 
         Returns:
@@ -502,7 +503,7 @@ class TranslationModel(keras.Model):
         source_ids, target_ids = inputs
         ### BEGIN SOLUTION
         source_mask = layers.padding_mask(source_ids)  # (B, 1, 1, S)
-        causal = layers.causal_mask(target_ids.shape[1])
+        causal = layers.causal_mask(ops.shape(target_ids)[1])
         target_mask = layers.combine_masks(causal, layers.padding_mask(target_ids))  # (B, 1, T, T)
 
         x = self.positions(self.source_embedding(source_ids) * self.scale)  # (B, S, D)

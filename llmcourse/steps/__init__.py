@@ -19,7 +19,8 @@ _NAMES = {
     "transformer": "noam_schedule NoamSchedule",
     "translation": """bpe_merges join_pair split_word build_vocabulary encode_batch token_accuracy TranslationModel
         build_translator train_translator""",
-    "decoding": "beam_search KeyValueCache sample distribution ngram_precisions ngrams corpus_bleu",
+    "decoding": """beam_search KeyValueCache greedy_decode_cached sample distribution ngram_precisions ngrams
+        corpus_bleu""",
 }
 _HOMES = {name: file for file, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_HOMES)

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from llmcourse.data.token_ids import END, START
+from llmcourse.data.token_ids import END, PAD, START
 
 StepFunction = Callable[[np.ndarray], np.ndarray]
+ReadSource = Callable[[np.ndarray], Any]
+ScoreNext = Callable[[np.ndarray, int, Any], tuple[Any, Any]]
 OnStep = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 
 
@@ -125,6 +127,49 @@ class KeyValueCache:
         """
         if self._keys is not None and self._values is not None:
             self._keys, self._values = self._keys[np.asarray(rows)], self._values[np.asarray(rows)]
+
+
+def greedy_decode_cached(
+    read_source: ReadSource, score_next: ScoreNext, source: np.ndarray, max_length: int
+) -> np.ndarray:
+    """Write each target token by token, giving the model nothing but the newest token of each sentence.
+
+    All that the model knows of earlier tokens is in the caches, so each step costs the same however much is written.
+
+    Args:
+        read_source: function of the source, integers (B, S), that reads it once and returns fresh caches for it.
+        score_next: function of the newest tokens, integers (B, 1), their position, an int that is 0 for START, and the
+            caches; it returns the logits of the token that comes next, (B, V), and the caches with the new position.
+        source: integers (B, S), 0 is padding.
+        max_length: int, at least 1, the largest number of tokens to write, END included.
+
+    Returns:
+        int32 (B, max_length): the tokens after START, up to and with END, then PAD.
+
+    Raises:
+        ValueError: `max_length` is below 1.
+
+    Source: Pope et al. (2023), Efficiently Scaling Transformer Inference, section 2.
+
+    Example:
+        >>> counts_on = lambda tokens, position, caches: (np.eye(9)[tokens[:, 0] + 1], caches)
+        >>> greedy_decode_cached(lambda source: None, counts_on, np.array([[5, 6]]), max_length=4).tolist()
+        [[3, 0, 0, 0]]
+    """
+    if max_length < 1:
+        raise ValueError(f"max_length must be at least 1. Received: {max_length}.")
+    target = np.full((len(source), max_length + 1), PAD, dtype="int32")
+    target[:, 0] = START
+    finished = np.zeros(len(source), dtype=bool)
+    caches = read_source(source)
+    for position in range(max_length):
+        newest = target[:, position, None]  # (B, 1)
+        logits, caches = score_next(newest, position, caches)  # (B, V)
+        target[:, position + 1] = np.where(finished, PAD, np.argmax(logits, axis=-1))
+        finished |= target[:, position + 1] == END
+        if finished.all():
+            break
+    return target[:, 1:]
 
 
 def sample(logits: np.ndarray, temperature: float, top_k: int | None, seed: int) -> np.ndarray:

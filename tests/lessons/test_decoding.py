@@ -16,6 +16,20 @@ def test_the_likeliest_sentence_is_four_times_as_likely_as_greedys(notebook):
     assert best / greedy == pytest.approx(4, abs=0.1)
 
 
+def test_the_cache_saves_time_and_changes_no_token(notebook):
+    passed = {
+        way: notebook.shown(rf"go through the decoder: {way}") for way in (r"(\d+) with", r"\d+ with a cache, (\d+)")
+    }
+    length, again = passed.values()
+    assert again == sum(range(1, int(length) + 1))
+    half = int(length) // 2
+    ratio = sum(range(half + 1, 2 * half + 1)) / sum(range(1, half + 1))
+    assert notebook.said(r"second half would take (\S+) times as long") == pytest.approx(ratio, abs=0.05)
+    assert notebook.shown(r"with a cache it is (\S+) times as fast") > 1.2
+    assert "the same without a cache: True" in notebook.output
+    assert "the same as the package writes: True" in notebook.output
+
+
 def test_sentences_at_three_temperatures(notebook):
     assert notebook.shown(r"I am sorry\s+0\.\d+\s+(0\.\d+)\s") == pytest.approx(0.29, abs=0.005)
     assert notebook.said(r"sorry\* in (\d+) % of all draws") == 29

@@ -1,10 +1,13 @@
 from itertools import product
 
+import keras
 import numpy as np
 import pytest
 import sacrebleu
 
-from llmcourse.decoding.search import END, START
+from llmcourse.decoding.search import END, START, greedy_decode
+from llmcourse.layers import padding_mask
+from llmcourse.models.translator import Transformer
 from llmcourse.steps import decoding as plain
 
 V = 5
@@ -106,6 +109,36 @@ def test_the_cache_follows_the_beam():
     np.testing.assert_array_equal(keys[:, :, :3], key[[1, 1, 0], :, :3])
     np.testing.assert_array_equal(values[:, :, :3], -key[[1, 1, 0], :, :3])
     np.testing.assert_array_equal(keys[:, :, 3:], key[[1, 0, 0], :, 3:])
+
+
+def test_decoding_with_the_cache_writes_what_the_transformer_writes_without():
+    keras.utils.set_random_seed(0)
+    model = Transformer(23, 23, num_layers=2, d_model=8, num_heads=2, d_ff=11)
+    source = np.random.default_rng(0).integers(4, 23, size=(5, 7)).astype("int32")
+    source[2:, 5:] = 0
+    given = []
+
+    def read_source(source):
+        memory = model.decoder.project_memory(model.encode(source))
+        return memory, padding_mask(source), [plain.KeyValueCache() for _ in memory]
+
+    def score_next(tokens, position, caches):
+        given.append((tokens.shape, position))
+        memory, memory_mask, layers = caches
+        logits = model.decode_next(tokens, position, memory, layers, mask=None, memory_mask=memory_mask)
+        return logits[:, 0], caches
+
+    for count, max_length in ((5, 13), (2, 3), (1, 1)):
+        given.clear()
+        written = plain.greedy_decode_cached(read_source, score_next, source[:count], max_length)
+        expected = greedy_decode(model, source[:count], max_length, use_cache=False)
+        np.testing.assert_array_equal(written, expected)
+        assert given == [((count, 1), position) for position in range(len(given))]
+
+
+def test_decoding_with_the_cache_needs_room():
+    with pytest.raises(ValueError, match=r"at least 1\. Received: 0"):
+        plain.greedy_decode_cached(lambda source: None, lambda *asked: asked, np.ones((2, 3), int), 0)
 
 
 @pytest.mark.parametrize(("temperature", "top_k"), [(1.0, None), (0.5, 3), (2.0, 2), (1.0, 11)])

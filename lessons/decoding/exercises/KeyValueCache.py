@@ -146,8 +146,8 @@ def several_positions_may_come_at_once(student, rng):
     cuts = sorted(int(cut) for cut in rng.choice(np.arange(2, 11), size=3, replace=False))
     for stop, result in zip([*cuts, 11], drive(student, updates(key, value, cuts)), strict=True):
         expect_cache(result, key[:, :, :stop], value[:, :, :stop], f"after {stop} positions in a few pieces")
-    _, key, value = draw_positions(rng, int(rng.integers(300, 400)))
-    cuts = [int(rng.integers(200, 290))]
+    key, value = (rng.normal(size=(1, 2, int(length), width)) for length, width in ((2_200, 2), (2_200, 3)))
+    cuts = [int(rng.integers(1_000, 2_100))]
     expect_cache(drive(student, updates(key, value, cuts))[-1], key, value, "after a long text and more of it")
 
 
@@ -344,7 +344,7 @@ mutants(
         ),
         ("forgets the beginning when more comes", "if self.keys is None:", "if self.keys is None or key.shape[2] > 1:"),
         (
-            "room for 64 positions",
+            "room for 2,048 positions",
             CACHE,
             """
 class KeyValueCache:
@@ -353,7 +353,7 @@ class KeyValueCache:
 
     def update(self, key, value):
         if self.keys is None:
-            self.keys, self.values = (np.zeros((*x.shape[:2], 64, x.shape[3])) for x in (key, value))
+            self.keys, self.values = (np.zeros((*x.shape[:2], 2048, x.shape[3])) for x in (key, value))
             self.length = 0
         here = slice(self.length, self.length + key.shape[2])
         self.keys[:, :, here], self.values[:, :, here] = key, value
@@ -507,6 +507,26 @@ class KeyValueCache:
 """,
         ),
         (
+            "lists of positions for each row, which rows of one origin then share",
+            CACHE,
+            """
+class KeyValueCache:
+    def __init__(self):
+        self.rows = None
+
+    def update(self, key, value):
+        self.rows = [[] for _ in key] if self.rows is None else self.rows
+        for row, new_keys, new_values in zip(self.rows, np.array(key), np.array(value)):
+            row.append((new_keys, new_values))
+        return tuple(
+            np.stack([np.concatenate([piece[part] for piece in row], axis=1) for row in self.rows]) for part in (0, 1)
+        )
+
+    def reorder(self, rows):
+        self.rows = [self.rows[row] for row in rows]
+""",
+        ),
+        (
             "reorders at the next update, and knows the last order only",
             CACHE,
             """
@@ -552,6 +572,26 @@ class KeyValueCache:
 
     def reorder(self, rows):
         self.pieces = [(key[np.asarray(rows)], value[np.asarray(rows)]) for key, value in self.pieces]
+""",
+)
+accepted(
+    "tensors of TensorFlow",
+    """
+class KeyValueCache:
+    def __init__(self):
+        self.kept = None
+
+    def update(self, key, value):
+        import tensorflow as tf
+
+        new = [tf.identity(np.array(key)), tf.identity(np.array(value))]
+        self.kept = new if self.kept is None else [tf.concat(pair, axis=2) for pair in zip(self.kept, new)]
+        return self.kept
+
+    def reorder(self, rows):
+        import tensorflow as tf
+
+        self.kept = [tf.gather(array, rows) for array in self.kept]
 """,
 )
 accepted(

@@ -10,6 +10,7 @@ from llmcourse.checking import accepted, criterion, expect, expect_close, expect
 from ..oracles import distinct_sizes, is_sequence
 
 START, END = 2, 3
+SINGLE = 1e-5  # scores may be added up in single precision
 
 
 class LanguageModel:
@@ -22,9 +23,12 @@ class LanguageModel:
         scale: how sure the model is of its words.
         certain: after so many tokens only END is possible; None: never.
         sure: after so many tokens one word is nearly certain; None: never.
+        only: the only words that are possible; None: all.
+        steep: whether a few words are well apart from the others, so that rounding hardly ever decides who is kept.
     """
 
-    def __init__(self, rng, vocabulary, end, scale=1.0, certain=None, sure=None):
+    def __init__(self, rng, vocabulary, end, scale=1.0, certain=None, sure=None, only=None, steep=False):
+        self.only, self.steep = only, steep
         self.secret, self.vocabulary, self.end, self.scale = int(rng.integers(2**31)), vocabulary, end, scale
         self.certain, self.sure, self.calls = certain, sure, []
 
@@ -34,6 +38,10 @@ class LanguageModel:
         odds = np.exp(noise.normal(scale=self.scale, size=self.vocabulary - 4))
         chances = np.zeros(self.vocabulary)
         end = 1.0 if len(prefix) - 1 == self.certain else self.end * noise.uniform(0.6, 1.4)
+        if self.steep:
+            odds[np.argsort(-odds)[:3]] *= (4, 2.2, 1.3)
+        if self.only is not None:
+            odds[np.isin(np.arange(4, self.vocabulary), self.only, invert=True)] = 0
         if self.sure is not None and len(prefix) > self.sure:
             odds[odds.argmax()] *= 1e4
             end /= 1e3
@@ -106,7 +114,7 @@ def expect_sentences(received, expected, what):
     words = [ids for ids, _ in received]
     expect_equal(words, [ids for ids, _ in expected], what=f"the ids of {what}")
     scores = np.array([score for _, score in received])
-    expect_close(scores, [score for _, score in expected], what=f"the scores of {what}")
+    expect_close(scores, [score for _, score in expected], what=f"the scores of {what}", tolerance=SINGLE)
 
 
 @criterion(
@@ -182,8 +190,8 @@ def finished_sentences_are_set_aside(student, rng):
         behind = any((prefixes == END).any() for prefixes in model.calls)
         expect(not behind, required="no prefix with END in it is ever given to step_fn", received="one was")
         expect_sentences(found, search(model, beam_size, alpha, max_length), f"a beam of {beam_size}, alpha {alpha}")
-    for _ in range(2):  # the mean log-probability of an open sentence may still rise
-        model, max_length = LanguageModel(rng, 9, end=0.3, scale=0.2, sure=2), int(rng.integers(11, 15))
+    for words, end in ((9, 0.3), (9, 0.3), (304, 0.5)):  # the mean log-probability of an open sentence may still rise
+        model, max_length = LanguageModel(rng, words, end=end, scale=0.2, sure=2), int(rng.integers(11, 15))
         found, expected = call_search(student, model, 2, 1, max_length), search(model, 2, 1, max_length)
         expect_sentences(found, expected, "a beam of 2, alpha 1, where words get nearly certain after the first two")
 
@@ -203,7 +211,8 @@ def a_score_is_the_log_probability_over_length_to_the_alpha(student, rng):
         model = LanguageModel(rng, 8, end=0.3, scale=2.0)
         found = call_search(student, model, beam_size, alpha, max_length)
         for ids, score in found:
-            expect_close(score, total_of(model, ids) / len(ids) ** alpha, what=f"the score of {ids} for alpha {alpha}")
+            expected = total_of(model, ids) / len(ids) ** alpha
+            expect_close(score, expected, what=f"the score of {ids} for alpha {alpha}", tolerance=SINGLE)
         expect_sentences(found, search(model, beam_size, alpha, max_length), f"the search with alpha {alpha}")
 
 
@@ -215,10 +224,10 @@ def a_score_is_the_log_probability_over_length_to_the_alpha(student, rng):
     ],
 )
 def long_sentences_are_no_trouble(student, rng):
-    """Sentences of about 200 tokens, far too unlikely for a float to hold their probability, are found and scored."""
+    """Sentences of about 250 tokens, far too unlikely for a float to hold their probability, are found and scored."""
     for beam_size in (1, int(rng.integers(2, 4))):
-        words, max_length = int(rng.integers(200, 230)), int(rng.integers(195, 210))
-        model = LanguageModel(rng, words, end=0.0, scale=0.3)  # about -4.5 for each token
+        words, max_length = int(rng.integers(200, 230)), int(rng.integers(240, 255))
+        model = LanguageModel(rng, words, end=0.0, scale=0.3, steep=True)  # -3.3 and less for each token
         found = call_search(student, model, beam_size, 0, max_length)
         expected = search(model, beam_size, 0, max_length)
         shortest = min(len(ids) for ids, _ in found)
@@ -236,8 +245,8 @@ def long_sentences_are_no_trouble(student, rng):
 )
 def a_full_beam_equals_brute_force(student, rng):
     """A beam that is wide enough for everything finds the best of all possible sentences, in the right order."""
-    for alpha in (0.0, 0.7):
-        model, max_length = LanguageModel(rng, 7, end=0.3), int(rng.integers(3, 5))
+    for alpha, max_length in ((0.0, 4), (0.7, int(rng.integers(3, 5)))):
+        model = LanguageModel(rng, 7, end=0.3)
         expected = every_sentence(model, alpha, max_length)
         found = call_search(student, model, len(expected), alpha, max_length)
         expect(len(found) == len(expected), required=f"all {len(expected)} sentences", received=f"{len(found)}")
@@ -319,6 +328,20 @@ def what_is_open_at_the_end_counts_too(student, rng):
         longest = max(len(ids) for ids, _ in found)
         expect(longest <= max_length, required=f"at most {max_length} tokens", received=f"{longest} tokens")
         expect_sentences(found, search(model, beam_size, 0.5, max_length), f"the search with max_length {max_length}")
+
+
+@criterion(
+    hints=[
+        "Which integers do you keep the prefixes in? A vocabulary may have 100,000 tokens.",
+        "int64, as NumPy gives it, is large enough; int16 ends at 32,767.",
+    ],
+)
+def large_vocabularies_are_welcome(student, rng):
+    """Ids above 70,000 are written, and given to step_fn again, as they are."""
+    words = rng.choice(np.arange(70_000, 80_000), size=5, replace=False)
+    model, beam_size, max_length = LanguageModel(rng, 80_000, end=0.2, only=words), 3, int(rng.integers(4, 6))
+    found = call_search(student, model, beam_size, 1.0, max_length)
+    expect_sentences(found, search(model, beam_size, 1.0, max_length), "a search among ids above 70,000")
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -469,6 +492,14 @@ mutants(
             "        ):",
         ),
         (
+            "stops as if the open ones ended with the next token",
+            "if len(prefixes) == 0:",
+            "if len(prefixes) == 0 or (\n"
+            "            len(finished) >= beam_size\n"
+            "            and totals.max() / (length + 1)**alpha <= sorted(pair[1] for pair in finished)[-beam_size]\n"
+            "        ):",
+        ),
+        (
             "stops when the best open one cannot beat the best finished one",
             "if len(prefixes) == 0:",
             "if len(prefixes) == 0 or (\n"
@@ -538,6 +569,11 @@ mutants(
             ")[: min(10, beam_size)]\n        rows, tokens = np.unravel_index",
         ),
         (
+            "at most fifty prefixes",
+            ")[:beam_size]\n        rows, tokens = np.unravel_index",
+            ")[: min(50, beam_size)]\n        rows, tokens = np.unravel_index",
+        ),
+        (
             "at most V prefixes",
             ")[:beam_size]\n        rows, tokens = np.unravel_index",
             ")[: min(beam_size, candidates.shape[1])]\n        rows, tokens = np.unravel_index",
@@ -581,6 +617,17 @@ mutants(
             "+ step_fn(prefixes)",
             "+ np.log(np.exp(step_fn(prefixes)) + 1e-9)",
         ),
+    ],
+)
+PREFIXES = "np.column_stack([prefixes[rows], tokens])"
+mutants(
+    BEAM,
+    "large_vocabularies_are_welcome",
+    [
+        ("ids of two bytes", PREFIXES, f"{PREFIXES}.astype('uint16')"),
+        ("ids of one byte", PREFIXES, f"{PREFIXES}.astype('uint8')"),
+        ("ids in half-precision floats", PREFIXES, f"{PREFIXES}.astype('float16').astype(int)"),
+        ("looks at the first 50,000 tokens only", "step_fn(prefixes)\n", "step_fn(prefixes)[:, :50_000]\n"),
     ],
 )
 mutants(
@@ -656,6 +703,28 @@ def beam_search(step_fn, beam_size, alpha, max_length):
                 beams.append((total, ids))
     finished.sort(key=lambda pair: pair[1], reverse=True)
     return finished[:beam_size]
+""",
+)
+accepted(
+    "tensors of single precision, and top_k",
+    """
+def beam_search(step_fn, beam_size, alpha, max_length):
+    from keras import ops
+
+    prefixes, totals, done = np.full((1, 1), 2), np.zeros(1, dtype="float32"), []
+    for length in range(1, max_length + 1):
+        table = totals[:, None] + ops.cast(ops.convert_to_tensor(step_fn(prefixes)), "float32")
+        words = table.shape[1]
+        best = ops.top_k(ops.reshape(table, (-1,)), min(beam_size, table.shape[0] * words))
+        values, places = (ops.convert_to_numpy(part) for part in best)
+        places, values = places[values > -np.inf], values[values > -np.inf]
+        prefixes = np.hstack([prefixes[places // words], places[:, None] % words])
+        ended = np.logical_or(prefixes[:, -1] == 3, length == max_length)
+        done += [(ids[1:], total / length**alpha) for ids, total in zip(prefixes[ended], values[ended])]
+        prefixes, totals = prefixes[~ended], values[~ended]
+        if not totals.size:
+            break
+    return sorted(done, key=lambda pair: -pair[1])[:beam_size]
 """,
 )
 accepted(

@@ -2,7 +2,7 @@
 
 import math
 
-from llmcourse.checking import accepted, criterion, expect_close, expect_raises, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_raises, expect_unchanged, mutants
 
 from ..oracles import alike_but_different, draw_corpus, draw_words, precisions_of, widen
 
@@ -112,6 +112,10 @@ def the_corpus_counts_as_one(student, rng):
     for hypotheses, references in corpora:
         numbers = [len(line.split()) for line in hypotheses]
         expect_bleu(student, hypotheses, references, f"a corpus whose hypotheses have {numbers} tokens")
+    hypotheses, references = draw_corpus(rng)
+    rows = rng.integers(len(hypotheses), size=150)
+    many = [[lines[row] for row in rows] for lines in (hypotheses, references)]
+    expect_bleu(student, *many, "a corpus of 150 lines, in which lines occur several times")
 
 
 @criterion(
@@ -122,13 +126,15 @@ def the_corpus_counts_as_one(student, rng):
     ],
 )
 def tokens_are_taken_as_they_are(student, rng):
-    """Tokens are what stands between white space of any kind, in capital and small letters, with or without a comma."""
+    """Tokens are what stands between white space of any kind, unchanged, as are the lists; May is not may, nor six six!"""
     hypotheses, references = draw_corpus(rng, dropped=0.25, doubled=0.0)
     for wide in (widen(rng, hypotheses), references), (hypotheses, widen(rng, references)):
         expect_bleu(student, *wide, "a corpus with wide gaps between its tokens")
+        expect_unchanged(student)
     for _ in range(2):
-        pairs = [alike_but_different(rng, int(rng.integers(12, 17))) for _ in range(2)]
+        pairs = [alike_but_different(rng, int(rng.integers(9, 14))) for _ in range(2)]
         hypotheses, references = ([pair[side] for pair in pairs] for side in (0, 1))
+        references[1] += " " + " ".join(draw_words(rng, 3))  # the hypotheses are shorter
         expect_bleu(student, hypotheses, references, f"{hypotheses} with the references {references}")
 
 
@@ -319,6 +325,11 @@ mutants(
             PRECISIONS.replace("hypotheses, references", "[' '.join(hypotheses)], [' '.join(references)]"),
         ),
         (
+            "lines that occur twice count once",
+            PRECISIONS,
+            "hypotheses, references = zip(*dict.fromkeys(zip(hypotheses, references)))\n    " + PRECISIONS,
+        ),
+        (
             "leaves out the references of empty hypotheses",
             "for reference in references)",
             "for one, reference in zip(hypotheses, references) if one.strip())",
@@ -349,6 +360,31 @@ mutants(
             PRECISIONS,
             "hypotheses, references = [one.lower() for one in hypotheses], [one.lower() for one in references]\n    "
             + PRECISIONS,
+        ),
+        (
+            "keeps plain letters only",
+            PRECISIONS,
+            "hypotheses, references = ([one.encode('ascii', 'ignore').decode() for one in group] "
+            "for group in (hypotheses, references))\n    " + PRECISIONS,
+        ),
+        (
+            "spells Unicode in one way",
+            PRECISIONS,
+            "from unicodedata import normalize\n"
+            "    hypotheses, references = ([normalize('NFC', one) for one in group] "
+            "for group in (hypotheses, references))\n    " + PRECISIONS,
+        ),
+        (
+            "counts punctuation marks as tokens in the lengths",
+            "hypothesis.split()",
+            "__import__('re').findall(r'\\w+|[^\\w\\s]', hypothesis)",
+            "reference.split()",
+            "__import__('re').findall(r'\\w+|[^\\w\\s]', reference)",
+        ),
+        (
+            "cleans the lists in place",
+            PRECISIONS,
+            "hypotheses[:] = [' '.join(one.split()) for one in hypotheses]\n    " + PRECISIONS,
         ),
         (
             "cuts off punctuation",

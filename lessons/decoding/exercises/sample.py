@@ -69,6 +69,7 @@ def there_is_one_token_for_each_row(student, rng):
         call_sample(student, logits, 0.7, None, seed_from(rng))
         expect_unchanged(student)
         call_sample(student, logits, 0, None, seed_from(rng))
+        expect_unchanged(student)
 
 
 @criterion(
@@ -83,6 +84,12 @@ def tokens_come_as_often_as_the_softmax_says(student, rng):
     """With temperature 1 each row's token is drawn with the probabilities softmax(logits), independently."""
     logits = draw_logits(rng)
     expect_frequencies(student, rng, logits, 1.0, None, softmax(logits), "temperature 1")
+    tokens = call_sample(student, np.tile(logits[:1], (DRAWS, 1)), 1.0, None, seed_from(rng))
+    share = float((softmax(logits[0]) ** 2).sum())  # of two rows that draw by themselves
+    for apart in (1, 2, 3, 4, 8, 16):
+        equal = float(np.mean(tokens[apart:] == tokens[:-apart]))
+        required = f"rows {apart} apart with the same logits draw the same token in about {share:.0%} of all cases"
+        expect(abs(equal - share) < 0.1, required=required, received=f"{equal:.0%}")
 
 
 @criterion(
@@ -196,6 +203,10 @@ def the_seed_decides(student, rng):
     first, again, other = (call_sample(student, logits, 1.0, 5, number) for number in (seed, seed, seed + 1))
     expect(np.array_equal(first, again), required="the same tokens from the same seed", received="different ones")
     expect(not np.array_equal(first, other), required="other tokens from another seed", received="the same ones")
+    for step in (256, 1000, 65_536):
+        far = call_sample(student, logits, 1.0, 5, seed + step)
+        required = f"other tokens from the seed + {step:,}"
+        expect(not np.array_equal(first, far), required=required, received="the same ones")
     equal = np.tile(rng.normal(scale=0.3, size=7), (101, 1))
     first, other = (call_sample(student, equal, 1.0, None, number) for number in (seed, seed + 1))
     moved = np.array_equal(first[1:], other[:-1]) or np.array_equal(first[:-1], other[1:])
@@ -222,6 +233,30 @@ def huge_logits_are_no_trouble(student, rng):
         for row, token in zip(rows, tokens, strict=True):  # one of them has all the probability that a float can show
             shown = f"the logits {np.round(row, 2).tolist()} at temperature {temperature} give token"
             expect(token == row.argmax(), required=f"{shown} {row.argmax()}", received=f"{token}")
+
+
+@criterion(
+    hints=[
+        "How many tokens has the vocabulary of a language model, and which integers are large enough for them?",
+        "Some 50,000 or more. int64, as NumPy gives it, is large enough; so is int32.",
+    ],
+)
+def large_vocabularies_are_welcome(student, rng):
+    """Tokens above 40,000 are drawn as they are; a top_k of 100 allows 100 tokens, and None allows all."""
+    best = rng.integers(41_000, 49_999, size=5)
+    logits = rng.normal(size=(5, 50_000))
+    logits[np.arange(5), best] += 60
+    for temperature, top_k in ((1.0, None), (0, None), (1.5, 60)):
+        tokens = call_sample(student, logits, temperature, top_k, seed_from(rng))
+        expect_equal(tokens, best, what=f"sample(logits, {temperature}, top_k={top_k}) where each row has a favourite")
+    size = int(rng.integers(190, 230))
+    row = rng.permutation(np.linspace(0, 0.2, size))
+    for top_k, count in ((100, 100), (None, size)):
+        drawn = set(call_sample(student, np.tile(row, (4000, 1)), 1.0, top_k, seed_from(rng)).tolist())
+        allowed = set(np.argsort(-row)[:count].tolist())
+        required = f"nearly all of the {count} most likely of {size} tokens, and no others, with top_k {top_k}"
+        fits = drawn <= allowed and len(drawn) > 0.9 * count
+        expect(fits, required=required, received=f"{len(drawn & allowed)} of them, {len(drawn - allowed)} others")
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -255,6 +290,11 @@ mutants(
         ("the probabilities instead of a token", DRAW, "return probabilities"),
         ("floats", DRAW, "return np.array([float(rng.choice(len(row), p=row)) for row in probabilities])"),
         ("one-hot rows", DRAW, "return np.array([rng.multinomial(1, row) for row in probabilities])"),
+        (
+            "writes into logits at temperature 0",
+            "return logits.argmax(axis=1)",
+            "best = logits.argmax(axis=1)\n        logits[:] = 0\n        return best",
+        ),
         ("writes into logits", SHIFTED, "logits -= logits.max(axis=1, keepdims=True)\n    shifted = logits"),
         (
             "writes -inf into logits",
@@ -297,6 +337,12 @@ mutants(
             DRAW,
             "cut = probabilities[:, :-1] / probabilities[:, :-1].sum(axis=1, keepdims=True)\n"
             "    return np.array([rng.choice(len(row), p=row) for row in cut])",
+        ),
+        (
+            "two rows share their luck",
+            DRAW,
+            "luck = rng.random(len(logits) // 2 + 1).repeat(2)[: len(logits), None]\n"
+            "    return np.minimum((probabilities.cumsum(axis=1) < luck).sum(axis=1), logits.shape[1] - 1)",
         ),
         ("one token too far", "(len(row), p=row)", "(np.roll(np.arange(len(row)), 1), p=row)"),
     ],
@@ -445,6 +491,7 @@ mutants(
         ("forgets the seed", "default_rng(seed)", "default_rng()"),
         ("always the same seed", "default_rng(seed)", "default_rng(0)"),
         ("the global generator", "rng.choice(", "np.random.choice("),
+        ("only the last three digits of the seed", "default_rng(seed)", "default_rng(seed % 1000)"),
         ("a seed from the clock", "default_rng(seed)", "default_rng(__import__('time').perf_counter_ns())"),
         ("a seed from the logits", "default_rng(seed)", "default_rng(int(abs(logits.sum()) * 1000))"),
         *(
@@ -456,6 +503,17 @@ mutants(
             )
             for sign in "+-"
         ),
+    ],
+)
+mutants(
+    SAMPLE,
+    "large_vocabularies_are_welcome",
+    [
+        ("tokens of one byte", DRAW, DRAW.replace("])", "]).astype('uint8')")),
+        ("tokens of two bytes", DRAW, DRAW.replace("])", "]).astype('int16')")),
+        ("the likeliest token as two bytes", "logits.argmax(axis=1)", "logits.argmax(axis=1).astype('int16')"),
+        ("a top_k of 50 where none is asked for", COLD, f"{COLD}    top_k = top_k or 50\n"),
+        ("never more than 40 tokens", COLD, f"{COLD}    top_k = top_k and min(top_k, 40)\n"),
     ],
 )
 mutants(
@@ -521,6 +579,21 @@ def sample(logits, temperature, top_k, seed):
         sums = np.cumsum(odds) / odds.sum()
         tokens.append(order[min(np.searchsorted(sums, rng.uniform(), side="right"), len(order) - 1)])
     return np.array(tokens)
+""",
+)
+accepted(
+    "functions of Keras for the softmax, one uniform number for each row",
+    """
+def sample(logits, temperature, top_k, seed):
+    from keras import ops
+
+    x = ops.convert_to_tensor(logits - logits.max(axis=1, keepdims=True))
+    if temperature == 0:
+        return ops.argmax(x, axis=-1)
+    if top_k is not None:
+        x = ops.where(x >= ops.top_k(x, min(top_k, logits.shape[1]))[0][:, -1:], x, -float("inf"))
+    sums = np.cumsum(ops.convert_to_numpy(ops.softmax(x / temperature)).astype(float), axis=1)
+    return (sums / sums[:, -1:] <= np.random.default_rng(seed).random((len(logits), 1))).sum(axis=1)
 """,
 )
 accepted(

@@ -76,9 +76,9 @@ def expect_best_pairs(student, word_counts, num_merges):
 def the_first_merge_is_the_most_frequent_pair(student, rng):
     """The first pair is the one that occurs most often, where each word counts as often as the text has it."""
 
-    for _ in range(3):
+    for largest in (200, 200, 200, 10**11):  # large texts have frequent words
         words = draw_words(rng, 8, letters="abcdef", shortest=3)
-        expect_best_pairs(student, {word: int(rng.integers(1, 200)) for word in words}, 1)
+        expect_best_pairs(student, {word: int(rng.integers(1, largest)) for word in words}, 1)
 
 
 @criterion(
@@ -95,6 +95,8 @@ def later_merges_build_on_earlier_ones(student, rng):
     words = draw_words(rng, 9, letters="abcde", shortest=4, longest=8)
     word_counts = {word: int(rng.integers(1, 2000)) for word in words}
     expect_best_pairs(student, word_counts, int(rng.integers(8, 12)))
+    words = draw_words(rng, 60, shortest=5, longest=9)
+    expect_best_pairs(student, {word: int(rng.integers(1, 2000)) for word in words}, 150)
 
 
 @criterion(
@@ -129,6 +131,9 @@ def the_smallest_of_equal_pairs_is_taken(student, rng):
         word_counts = dict.fromkeys(words, count)
         expected = merges_of(word_counts, 5)
         expect_equal(call_merges(student, word_counts, 5), expected, what=f"bpe_merges({word_counts}, 5)")
+    words = ["".join(rng.permutation(list("abcdABCD"))[:4]) for _ in range(4)]  # 'B' is smaller than 'a'
+    word_counts = dict.fromkeys(words, count)
+    expect_equal(call_merges(student, word_counts, 6), merges_of(word_counts, 6), what=f"bpe_merges({word_counts}, 6)")
     a, b, c = sorted(str(letter) for letter in rng.permutation(list("abcdefghijkl"))[:3])
     # First a and b are joined; then (a, c) is smaller than (ab, a), although "aba" comes before "ac".
     word_counts = {a + b + a + c: count}
@@ -193,13 +198,16 @@ def it_stops_where_nothing_is_left_to_join(student, rng):
     ],
 )
 def every_character_stays_as_it_is(student, rng):
-    """Capital letters stay capital, and characters such as . or * are letters like others."""
+    """Capital letters stay capital; characters such as . or * or 你 are letters like others, however Unicode spells é."""
     small, other, *rest = (str(letter) for letter in rng.permutation(list("abcdefghij")))
     capital = small.upper()
     # The capital's pair is the most frequent one; without the difference it would be another pair of texts.
     word_counts = dict.fromkeys([*(f"{capital}{other}{end}" for end in rest[:3]), f"{small}{other}{rest[3]}"], 1)
     expect_best_pairs(student, word_counts, 4)
     expect_best_pairs(student, dict.fromkeys(draw_words(rng, 6, letters="a.*+(\\|[é你"), 1), 7)
+    mark = str(rng.choice([*".,!?:;-'"]))
+    for end in (".", mark, "e\u0301", "\u00e9", str(rng.integers(10))):  # é as two characters, and as one
+        expect_best_pairs(student, {f"{start}{end}": int(rng.integers(1, 9)) for start in [small, other, *rest]}, 3)
 
 
 @criterion(
@@ -455,6 +463,41 @@ def bpe_merges(word_counts, num_merges):
 """.replace("\\\\\\\\", "\\\\"),
         ),
     ],
+)
+
+SYMBOLS = '[*word, "</w>"]'
+mutants(
+    MERGES,
+    "every_character_stays_as_it_is",
+    [
+        ("cuts off marks at the end", SYMBOLS, '[*word.rstrip(__import__("string").punctuation), "</w>"]'),
+        ("spells Unicode in one way", SYMBOLS, '[*__import__("unicodedata").normalize("NFC", word), "</w>"]'),
+        (
+            "takes accents for letters of their own",
+            SYMBOLS,
+            '[*__import__("unicodedata").normalize("NFD", word), "</w>"]',
+        ),
+        ("keeps plain letters only", SYMBOLS, '[*word.encode("ascii", "ignore").decode(), "</w>"]'),
+        ("all digits are alike", SYMBOLS, '[*__import__("re").sub("[0-9]", "0", word), "</w>"]'),
+    ],
+)
+mutants(
+    MERGES,
+    "the_first_merge_is_the_most_frequent_pair",
+    [
+        ("counts in 32 bits", COUNT, f"{COUNT}\n                counts[pair] %= 2**31"),
+        ("counts in half precision", COUNT, f"{COUNT}\n                counts[pair] = float(np.float16(counts[pair]))"),
+    ],
+)
+mutants(
+    MERGES,
+    "later_merges_build_on_earlier_ones",
+    [("at most a hundred merges", "range(num_merges)", "range(min(100, num_merges))")],
+)
+mutants(
+    MERGES,
+    "the_smallest_of_equal_pairs_is_taken",
+    [("capital and small letters are equal", BEST, BEST.replace(", pair))", ", [part.lower() for part in pair]))"))],
 )
 
 # --- right answers written otherwise ----------------------------------------------------------------------------------

@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_close, expect_equal, expect_shape, mutant, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_equal,
+    expect_learning,
+    expect_shape,
+    mutant,
+    mutants,
+)
 
 from ..oracles import IMPORT, PAD, START, distinct_sizes
 
@@ -15,6 +25,17 @@ def weights_of(model):
 
 def logits_of(model, source_ids, target_ids, training=False):
     return model((source_ids, target_ids), training=training)
+
+
+def make_open_model(model):
+    import keras
+
+    ids = [keras.Input((None,), dtype="int32") for _ in range(2)]
+    return keras.Model(ids, model(tuple(ids)))
+
+
+def trainable(model):
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 """
 
 
@@ -66,12 +87,15 @@ class DrawnModel:
 
     def count(self):
         """Count the parameters that such a model has."""
-        width, hidden = self.width, self.hidden
-        attention, norm = 4 * (width * width + width), 2 * width
-        feed_forward = width * hidden + hidden + hidden * width + width
-        encoder = self.num_layers * (attention + feed_forward + 2 * norm) + norm
-        decoder = self.num_layers * (2 * attention + feed_forward + 3 * norm) + norm
-        return sum(self.vocabularies) * width + encoder + decoder + (width + 1) * self.vocabularies[1]
+        return count_parameters(self.vocabularies, self.num_layers, self.width, self.hidden)
+
+
+def count_parameters(vocabularies, num_layers, width, hidden):
+    attention, norm = 4 * (width * width + width), 2 * width
+    feed_forward = width * hidden + hidden + hidden * width + width
+    encoder = num_layers * (attention + feed_forward + 2 * norm) + norm
+    decoder = num_layers * (2 * attention + feed_forward + 3 * norm) + norm
+    return sum(vocabularies) * width + encoder + decoder + (width + 1) * vocabularies[1]
 
 
 def other_token(ids, place, vocabulary, rng):
@@ -193,7 +217,7 @@ def it_has_the_parameters_of_its_parts(student, rng):
     hints=[
         "Change the last target token: which logits may move?",
         "Only those of the last position. Which mask hides the future from the self-attention of the decoder?",
-        "`layers.combine_masks(layers.causal_mask(target_ids.shape[1]), layers.padding_mask(target_ids))`",
+        "`layers.combine_masks(layers.causal_mask(ops.shape(target_ids)[1]), layers.padding_mask(target_ids))`",
     ],
 )
 def no_position_sees_the_future(student, rng):
@@ -334,6 +358,79 @@ def dropout_acts_at_all_four_places(student, rng):
         expect(passed < 0.4, required=required, received=f"they add something at {passed:.0%} of the positions")
 
 
+@criterion(
+    points=2,
+    hints=[
+        "Which weights does the optimiser not reach?",
+        "`ops.stop_gradient`, `trainable=False` or NumPy inside cut the way back. The loss must reach both embeddings.",
+    ],
+)
+def everything_can_learn(student, rng):
+    """All weights are trainable, and a gradient flows from the logits back to each of them."""
+    drawn = DrawnModel(student, rng)
+    count = student.trainable(drawn.model)
+    expect(count == drawn.count(), required=f"{drawn.count()} trainable parameters", received=f"{count}")
+    expect_learning(student, drawn.model, (drawn.source, drawn.target), what="the model", training=True)
+
+
+@criterion(
+    points=2,
+    hints=[
+        "Does `call` need to know how long the sentences are while Keras compiles it? Is anything kept in self?",
+        "`target_ids.shape[1]` is None where the length is open; `ops.shape(target_ids)[1]` works in both cases.",
+        "`layers.causal_mask(ops.shape(target_ids)[1])`; and the masks belong to training as well.",
+    ],
+)
+def lengths_may_be_open_and_change(student, rng):
+    """In a model whose lengths are open, sentences of several lengths come out right, in training and in use."""
+    drawn = DrawnModel(student, rng)
+    weights, model = drawn.weights(), student.make_open_model(drawn.model)
+    for training in (True, False):
+        for source_length, target_length in rng.permutation(np.arange(3, 9))[:4].reshape(2, 2):
+            source = rng.integers(4, drawn.vocabularies[0], size=(2, source_length)).astype(np.int32)
+            target = rng.integers(4, drawn.vocabularies[1], size=(2, target_length)).astype(np.int32)
+            source[0, -1:] = target[1, -1:] = PAD
+            real, expected = target != PAD, oracle(weights, source, target, drawn.num_layers)
+            what = f"the logits for {source_length} source and {target_length} target tokens, training={training},"
+            logits = expect_shape(model([source, target], training=training), expected.shape, what=what)
+            expect_close(logits[real], expected[real], what=what, tolerance=1e-3)
+
+
+@criterion(
+    hints=[
+        "Which integers reach the embeddings? int32 and int64 hold all ids, int16 ends at 32,767.",
+        "Do you use num_heads, d_ff and num_layers as they are given, in the encoder and in the decoder?",
+    ],
+)
+def all_sizes_are_as_asked(student, rng):
+    """Vocabularies of 70,000 tokens, three layers, another d_ff and a long sentence work; the heads are as many as asked."""
+    student.define(WEIGHTS)
+    width, num_layers, sizes = 12, 3, [70_000, 80] if rng.uniform() < 0.5 else [80, 70_000]
+    for heads, hidden in zip(
+        rng.permutation([2, 3, 4, 6])[:2].tolist(), rng.permutation([7, 10]).tolist(), strict=True
+    ):
+        model = student.build_translator(11, 13, 1, width, heads, hidden, 0.0)
+        expect_equal(
+            model.count_params(), count_parameters((11, 13), 1, width, hidden), what=f"parameters for d_ff {hidden}"
+        )
+        weights = student.weights_of(model)
+        expect("missing" not in weights, required="all attributes that the text names", received="some are missing")
+        for part, place in (("encoder", 0), ("decoder", 8 + 2)):
+            shape, wanted = np.shape(weights[part][place]), (width, heads, width // heads)
+            expect(shape == wanted, required=f"a query kernel of shape {wanted} in the {part}", received=f"{shape}")
+    model = student.build_translator(*sizes, num_layers, width, heads, hidden, 0.0)
+    weights = student.weights_of(model)
+    source = rng.integers(4, sizes[0], size=(2, int(rng.integers(60, 80)))).astype(np.int32)
+    target = rng.integers(4, sizes[1], size=(2, 3)).astype(np.int32)
+    source[:, 0], target[:, 0] = sizes[0] - 1, START
+    expected = oracle(weights, source, target, num_layers)
+    logits = expect_shape(
+        student.logits_of(model, source, target), expected.shape, what="model((source_ids, target_ids))"
+    )
+    what = f"the logits with vocabularies of {sizes[0]:,} and {sizes[1]:,} tokens"
+    expect_close(logits, expected, what=what, tolerance=1e-3)
+
+
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
 
 MODEL = """
@@ -361,7 +458,7 @@ class TranslationModel(keras.Model):
     def call(self, inputs, training=None):
         source_ids, target_ids = inputs
         source_mask = layers.padding_mask(source_ids)
-        target_mask = layers.combine_masks(layers.causal_mask(target_ids.shape[1]), layers.padding_mask(target_ids))
+        target_mask = layers.combine_masks(layers.causal_mask(ops.shape(target_ids)[1]), layers.padding_mask(target_ids))
         x = self.positions(self.source_embedding(source_ids) * self.scale)
         x = self.dropout(x, training=training)
         memory = self.encoder(x, mask=source_mask, training=training)
@@ -381,7 +478,7 @@ DECODER = "self.decoder = layers.Decoder(num_layers, d_model, num_heads, d_ff, d
 DENSE = "self.to_logits = keras.layers.Dense(target_vocab_size)"
 SOURCE_TABLE = "self.source_embedding = keras.layers.Embedding(source_vocab_size, d_model)"
 TARGET_TABLE = "self.target_embedding = keras.layers.Embedding(target_vocab_size, d_model)"
-BOTH_MASKS = "layers.combine_masks(layers.causal_mask(target_ids.shape[1]), layers.padding_mask(target_ids))"
+BOTH_MASKS = "layers.combine_masks(layers.causal_mask(ops.shape(target_ids)[1]), layers.padding_mask(target_ids))"
 ENCODE_X = "self.encoder(x, mask=source_mask, training=training)"
 DECODE_Y = "self.decoder(y, memory, mask=target_mask, memory_mask=source_mask, training=training)"
 EMBED_X = "self.positions(self.source_embedding(source_ids) * self.scale)"
@@ -441,13 +538,13 @@ mutants(
         ),
         (
             "the causal mask turned round",
-            "layers.causal_mask(target_ids.shape[1])",
-            "ops.swapaxes(layers.causal_mask(target_ids.shape[1]), 2, 3)",
+            "layers.causal_mask(ops.shape(target_ids)[1])",
+            "ops.swapaxes(layers.causal_mask(ops.shape(target_ids)[1]), 2, 3)",
         ),
         (
             "the causal mask hides the token itself too",
-            "layers.causal_mask(target_ids.shape[1])",
-            "ops.roll(layers.causal_mask(target_ids.shape[1]), 1, axis=3)",
+            "layers.causal_mask(ops.shape(target_ids)[1])",
+            "ops.roll(layers.causal_mask(ops.shape(target_ids)[1]), 1, axis=3)",
         ),
     ],
 )
@@ -507,7 +604,7 @@ mutants(
         (
             "a causal mask in the encoder",
             ENCODE_X,
-            "self.encoder(x, mask=layers.combine_masks(source_mask, layers.causal_mask(source_ids.shape[1])))",
+            "self.encoder(x, mask=layers.combine_masks(source_mask, layers.causal_mask(ops.shape(source_ids)[1])))",
         ),
         (
             "another name for the encoder",
@@ -546,6 +643,71 @@ mutants(
         ),
         ("a dropout of 0.1, whatever is asked", "keras.layers.Dropout(dropout)", "keras.layers.Dropout(0.1)"),
         ("the default dropout of the encoder", ENCODER, ENCODER.replace(", dropout)", ")")),
+    ],
+)
+mutants(
+    MODEL,
+    "everything_can_learn",
+    [
+        (
+            "no gradient for the encoder",
+            "memory = self.encoder(x, mask=source_mask, training=training)",
+            "memory = ops.stop_gradient(self.encoder(x, mask=source_mask, training=training))",
+        ),
+        ("no gradient for the source's embedding", EMBED_X, f"ops.stop_gradient({EMBED_X})"),
+        ("no gradient for the target's embedding", EMBED_Y, f"ops.stop_gradient({EMBED_Y})"),
+        ("only the last layer learns", "self.to_logits(y)\n", "self.to_logits(ops.stop_gradient(y))\n"),
+        (
+            "the source's embedding stays as it is",
+            SOURCE_TABLE,
+            SOURCE_TABLE.replace("d_model)", "d_model, trainable=False)"),
+        ),
+        ("the encoder stays as it is", ENCODER, f"{ENCODER}\n        self.encoder.trainable = False"),
+    ],
+)
+LENGTH = "ops.shape(target_ids)[1]"
+mutants(
+    MODEL,
+    "lengths_may_be_open_and_change",
+    [
+        ("needs to know the length", LENGTH, "target_ids.shape[1]"),
+        (
+            "no padding mask in training",
+            "        x = self.positions(",
+            "        source_mask = None if training else source_mask\n        x = self.positions(",
+        ),
+        (
+            "no causal mask in training",
+            "        x = self.positions(",
+            "        target_mask = layers.padding_mask(target_ids) if training else target_mask\n"
+            "        x = self.positions(",
+        ),
+        (
+            "a softmax in training",
+            "self.to_logits(y)\n",
+            "ops.softmax(self.to_logits(y)) if training else self.to_logits(y)\n",
+        ),
+    ],
+)
+CAST = "source_ids, target_ids = inputs"
+mutants(
+    MODEL,
+    "all_sizes_are_as_asked",
+    [
+        ("ids of two bytes", CAST, "source_ids, target_ids = (ops.cast(ids, 'int16') for ids in inputs)"),
+        ("ids of one byte", CAST, "source_ids, target_ids = (ops.cast(ids, 'uint8') for ids in inputs)"),
+        ("always one head", ENCODER, ENCODER.replace("num_heads", "1"), DECODER, DECODER.replace("num_heads", "1")),
+        ("always three heads", ENCODER, ENCODER.replace("num_heads", "3"), DECODER, DECODER.replace("num_heads", "3")),
+        ("an even d_ff", ENCODER, ENCODER.replace("d_ff", "d_ff // 2 * 2")),
+        ("one head in the decoder", DECODER, DECODER.replace("num_heads", "1")),
+        (
+            "at most two layers",
+            ENCODER,
+            ENCODER.replace("num_layers", "min(2, num_layers)"),
+            DECODER,
+            DECODER.replace("num_layers", "min(2, num_layers)"),
+        ),
+        ("reads fifty source tokens", CAST, "source_ids, target_ids = inputs[0][:, :50], inputs[1]"),
     ],
 )
 DROP_X, DROP_Y = "        x = self.dropout(x, training=training)\n", "        y = self.dropout(y, training=training)\n"
@@ -594,7 +756,7 @@ accepted(
     def call(self, inputs, training=None):
         source_ids, target_ids = inputs[0], inputs[1]
         seen = ops.not_equal(source_ids, 0)[:, None, None, :]
-        places = ops.arange(target_ids.shape[1])
+        places = ops.cumsum(ops.ones_like(target_ids[0]))
         allowed = ops.logical_and(
             ops.not_equal(target_ids, 0)[:, None, None, :], (places[:, None] >= places[None, :])[None, None]
         )
@@ -623,7 +785,7 @@ accepted(
 
     def decode(self, ids, memory, memory_mask, training):
         y = self.second(self.positions(self.target_embedding(ids) * math.sqrt(self.d_model)), training=training)
-        mask = layers.combine_masks(layers.padding_mask(ids), layers.causal_mask(ids.shape[1]))
+        mask = layers.combine_masks(layers.padding_mask(ids), layers.causal_mask(ops.shape(ids)[1]))
         return self.decoder(y, memory, mask=mask, memory_mask=memory_mask, training=training)
 
     def call(self, inputs, training=None):

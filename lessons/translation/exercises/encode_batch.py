@@ -89,7 +89,13 @@ def unknown_words_become_unk(student, rng):
     vocabulary = draw_vocabulary(rng)
     known = list(vocabulary)
     unknown = [word for word in draw_words(rng, 30) if word not in vocabulary][:3]
-    unknown += [known[5].upper(), *(known[int(rng.integers(len(known)))] + end for end in ".?!")]
+    unknown += [known[5].upper(), *(known[int(rng.integers(len(known)))] + end for end in ".?!,:;")]
+    word, other = (str(word) for word in rng.choice(known, size=2, replace=False))
+    unknown += [f'"{word}', f"{word}'s", word[:1] + "-" + word[1:], word + "\u00e9", word + "7", other + "e\u0301"]
+    unknown += [word for word in (known[2][:-1], known[3][1:]) if word and word not in vocabulary]
+    # What would be known if marks, accents and digits were changed; é as one character is not é as two.
+    vocabulary |= {word + "3": 40, word + "0": 41, other + "\u00e9": 42, other + "e": 43, word + "s": 44}
+    unknown.append(other + "\u00e9")  # this one is known
     sentences = []
     for word in unknown:
         words = list(rng.choice(known, size=3))
@@ -113,6 +119,8 @@ def a_sentence_that_is_cut_keeps_its_end(student, rng):
         sentences = [draw_sentence(rng, vocabulary, length) for length in lengths]
         expect_ids(student, sentences, vocabulary, max_length)
     expect_ids(student, [draw_sentence(rng, vocabulary, 2)], vocabulary, 1)
+    longer = [draw_sentence(rng, vocabulary, length) for length in (int(rng.integers(300, 400)), 600)]
+    expect_ids(student, longer, vocabulary, int(rng.integers(520, 580)))
 
 
 @criterion(
@@ -128,6 +136,7 @@ def the_mask_is_true_at_real_tokens(student, rng):
     vocabulary = draw_vocabulary(rng)
     sentences = [draw_sentence(rng, vocabulary, length) for length in rng.permutation([2, 5, 3, 7])]
     sentences[int(rng.integers(4))] += " ????"
+    vocabulary[sentences[0].split()[0]] = int(rng.integers(110_000, 200_000))
     ids, mask = call_encode(student, sentences, vocabulary, 20)
     _, real = encoded(sentences, vocabulary, 20)
     expect(mask.dtype == bool, required="a mask of booleans", received=f"dtype {mask.dtype}")
@@ -258,6 +267,30 @@ mutants(
             "vocabulary.get(word, 1)",
             "{k.lower(): v for k, v in vocabulary.items()}.get(word.lower(), 1)",
         ),
+        (
+            "looks unknown words up without their comma",
+            "vocabulary.get(word, 1)",
+            'vocabulary.get(word, vocabulary.get(word.strip(",;:"), 1))',
+        ),
+        (
+            "takes the first word that begins so",
+            "vocabulary.get(word, 1)",
+            "vocabulary.get(word, next((i for known, i in vocabulary.items() if known.startswith(word)), 1))",
+        ),
+        (
+            "spells Unicode in one way",
+            "sentence.split()",
+            '__import__("unicodedata").normalize("NFC", sentence).split()',
+        ),
+        (
+            "removes accents",
+            "sentence.split()",
+            '"".join(c for c in __import__("unicodedata").normalize("NFD", sentence) if c != "\\u0301").split()',
+        ),
+        ("removes apostrophes", "sentence.split()", """sentence.replace("'", "").split()"""),
+        ("keeps plain letters only", "sentence.split()", 'sentence.encode("ascii", "ignore").decode().split()'),
+        ("cuts words at hyphens", "sentence.split()", 'sentence.replace("-", " ").split()'),
+        ("all digits are alike", "sentence.split()", '__import__("re").sub("[0-9]", "0", sentence).split()'),
         ("looks words up without their full stop", "vocabulary.get(word, 1)", 'vocabulary.get(word.strip(".?!"), 1)'),
     ],
 )
@@ -279,6 +312,11 @@ mutants(
             "keeps the end of the sentence instead of the beginning",
             WORDS,
             "words = sentence.split()[-(max_length - 1) :]",
+        ),
+        (
+            "never more than 256 ids",
+            WORDS,
+            "words = sentence.split()[: min(max_length, 256) - 1]",
         ),
         ("cuts characters", WORDS, "words = sentence[: max_length - 1].split()"),
         (
@@ -310,6 +348,7 @@ mutants(
         ("only words are real tokens", MASK, "mask = ids > 3"),
         ("a mask with four axes", MASK, "mask = (ids != 0)[:, None, None, :]"),
         ("the mask of one sentence for all", MASK, "mask = np.broadcast_to(ids[:1] != 0, ids.shape).copy()"),
+        ("ids above 65,535 are no real tokens", MASK, "mask = (ids != 0) & (ids < 65_536)"),
         ("all True", MASK, "mask = np.ones(ids.shape, dtype=bool)"),
         ("ids as floats", 'dtype="int32"', 'dtype="float32"'),
     ],
@@ -361,6 +400,21 @@ def encode_batch(sentences, vocabulary, max_length):
     ids = np.array([row + [0] * (width - len(row)) for row in rows], dtype=np.int32)
     mask = np.array([[True] * len(row) + [False] * (width - len(row)) for row in rows])
     return ids, mask
+""",
+)
+accepted(
+    "a ragged tensor of TensorFlow, and a regular expression for the words",
+    """
+def encode_batch(sentences, vocabulary, max_length):
+    import re
+
+    import tensorflow as tf
+
+    rows = []
+    for sentence in sentences:
+        rows.append([vocabulary.get(word, 1) for word in re.findall(r"\\S+", sentence)])
+    ids = tf.ragged.constant([[*row[: max_length - 1], 3] for row in rows], dtype=tf.int32).to_tensor()
+    return ids, ids > 0
 """,
 )
 accepted(

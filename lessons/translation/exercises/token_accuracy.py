@@ -43,11 +43,12 @@ def expect_accuracy(student, targets, logits, what):
 )
 def it_is_the_share_of_right_tokens(student, rng):
     """Without padding the result is the share of positions whose largest logit is that of the target."""
-    for share in (0.7, 0.2):
+    for share, shift in ((0.7, 0), (0.2, 0), (0.5, -40), (0.5, 100)):
         count, length = distinct_sizes(rng, 2, low=4, high=11)
         targets, logits = draw_predictions(rng, share, [length] * count)
-        targets, logits = targets[:, :length], logits[:, :length]
-        expect_accuracy(student, targets, logits, "token_accuracy without padding")
+        targets, logits = targets[:, :length], logits[:, :length] + np.float32(shift)
+        what = f"token_accuracy without padding, logits around {shift}"
+        expect_accuracy(student, targets, logits, what)
 
 
 @criterion(
@@ -67,6 +68,8 @@ def padding_does_not_count(student, rng):
         longer = np.pad(logits, ((0, 0), (0, extra), (0, 0)))
         longer[wider == PAD, PAD] = at_padding
         expect_accuracy(student, wider, longer, "token_accuracy with padding")
+    targets, logits = draw_predictions(rng, 1.0, [1])
+    expect_accuracy(student, targets, logits, "token_accuracy of one real token, which is right,")
 
 
 @criterion(
@@ -126,6 +129,11 @@ def evaluate_with_metric(targets, logits):
     nothing = lambda wanted, given: _keras.ops.sum(given) * 0.0
     model.compile(loss=nothing, metrics=[token_accuracy], jit_compile=False)
     try:
+        if _keras.backend.backend() == "tensorflow":  # as with batches whose lengths differ
+            import tensorflow as tf
+
+            open_lengths = tf.TensorSpec([None, None], "int32"), tf.TensorSpec([None, None, logits.shape[-1]])
+            tf.function(token_accuracy, input_signature=open_lengths).get_concrete_function()
         found = model.evaluate(logits, targets, batch_size=len(logits), verbose=0, return_dict=True)
         return float(next(value for name, value in found.items() if name != "loss"))
     except Exception as error:
@@ -136,11 +144,12 @@ def evaluate_with_metric(targets, logits):
 @criterion(
     hints=[
         "Keras hands the targets over as floats, and compiles your function. What does 7.0 == 7 give in your code?",
+        "Lengths may be open then: `targets.shape[1]` is None, `ops.shape(targets)[1]` is a number. Do you need it?",
         "Cast first, `targets = ops.cast(targets, 'int32')`, and use functions of `ops` instead of NumPy's throughout.",
     ],
 )
 def it_works_as_a_metric_of_fit(student, rng):
-    """Targets may be floats such as 7.0, and Keras can compile the function, as `metrics=[token_accuracy]` requires."""
+    """Targets may be floats such as 7.0, and Keras can compile it for any lengths, as `metrics=[token_accuracy]` asks."""
     targets, logits = draw_predictions(rng)
     own = np.asarray(student.token_accuracy(targets, logits))  # right or wrong, it must be the same for floats
     what = "token_accuracy for targets as floats, the same as for integers"
@@ -150,6 +159,24 @@ def it_works_as_a_metric_of_fit(student, rng):
     required = f"as a metric of a compiled model, {float(own):.3f} for these targets and logits"
     fits = isinstance(received, float) and abs(received - float(own)) < 1e-4
     expect(fits, required=required, received=received)
+
+
+@criterion(
+    hints=[
+        "Which integers do you compare? A vocabulary may have 50,000 tokens, and a batch thousands of them.",
+        "int32 for the ids and float32 for the sums are large enough; int8, int16 or float16 are not.",
+    ],
+)
+def large_vocabularies_and_batches_are_welcome(student, rng):
+    """Ids above 65,000 are compared as they are, and thousands of tokens are counted."""
+    targets = rng.integers(2_100, 4_000, size=(3, 7))
+    targets[0, :2] = 2_304, 65_536  # which end with a byte of zeros, or two
+    guesses = targets + rng.permutation(np.resize([0, 0, 1, 256, 65_536], targets.size)).reshape(targets.shape)
+    logits = np.zeros((*targets.shape, 140_000), dtype=np.float32)
+    np.put_along_axis(logits, guesses[..., None], 5.0, axis=-1)
+    expect_accuracy(student, targets.astype(np.int32), logits, "token_accuracy with ids up to 140,000")
+    targets, logits = draw_predictions(rng, 0.6, rng.integers(50, 90, size=60))
+    expect_accuracy(student, targets, logits, f"token_accuracy of {(targets != PAD).sum():,} tokens")
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -183,6 +210,8 @@ mutants(
             f"return {RATIO}",
             'return ops.mean(ops.cast(ops.all(ops.equal(right, real), axis=1), "float32"))',
         ),
+        ("logits below 0 are nothing", "ops.argmax(logits,", "ops.argmax(ops.relu(logits),"),
+        ("exponentials of any logits", "ops.argmax(logits,", "ops.argmax(ops.exp(logits),"),
         ("the smallest logit", "ops.argmax(logits, axis=-1)", "ops.argmin(logits, axis=-1)"),
         (
             "the probability of the right token",
@@ -209,6 +238,7 @@ mutants(
         ("padding counts like any token", REAL, "real = ops.ones_like(targets) > 0"),
         ("right padding counts as right", RIGHT, "right = ops.equal(guesses, targets)"),
         ("padding stays in the number of tokens", f"return {RATIO}", 'return ops.mean(ops.cast(right, "float32"))'),
+        ("never divides by less than two", ", 1.0)", ", 2.0)"),
         ("END is taken for padding", REAL, "real = ops.not_equal(targets, 3)"),
         (
             "padding counts as right in both sums",
@@ -261,6 +291,19 @@ mutants(
 )
 mutants(
     ACCURACY,
+    "large_vocabularies_and_batches_are_welcome",
+    [
+        *((f"ids as {dtype}", ACCURACY, ACCURACY.replace("int32", dtype)) for dtype in ("uint8", "int16", "float16")),
+        ("counts in half precision", RATIO, RATIO.replace("float32", "float16")),
+        (
+            "counts in a byte",
+            "    return ",
+            '    right, real = (ops.cast(ops.sum(ops.cast(x, "int32")), "uint8") for x in (right, real))\n    return ',
+        ),
+    ],
+)
+mutants(
+    ACCURACY,
     "a_batch_of_padding_gives_zero",
     [
         (
@@ -296,6 +339,11 @@ def token_accuracy(targets, logits):
             "    targets = ops.convert_to_tensor(targets)\n    assert 'int' in str(targets.dtype)\n",
         ),
         (
+            "needs to know how long the sentences are",
+            REAL,
+            "real = ops.not_equal(ops.reshape(targets, (-1, int(logits.shape[1]))), 0)",
+        ),
+        (
             "an if on a tensor",
             f"    return {RATIO}",
             f"    if float(ops.sum(ops.cast(real, 'float32'))) == 0:\n        return 0.0\n    return {RATIO}",
@@ -328,6 +376,17 @@ def token_accuracy(targets, logits):
     real = ops.cast(ids > 0, "float32")
     hits = real * ops.cast(mine >= ops.max(logits, axis=-1), "float32")
     return ops.sum(hits) / (ops.sum(real) + 1e-9)
+""",
+)
+accepted(
+    "all positions in one row, and top_k",
+    """
+def token_accuracy(targets, logits):
+    wanted = ops.reshape(ops.cast(targets, "int32"), (-1,))
+    best = ops.reshape(ops.top_k(logits, 1)[1], (-1,))
+    weights = ops.cast(wanted > 0, "float32")
+    hits = ops.sum(ops.where(ops.equal(best, wanted), weights, 0.0))
+    return ops.divide_no_nan(hits, ops.sum(weights))
 """,
 )
 accepted(

@@ -64,6 +64,8 @@ class SmallLanguage:
         return (article, adjective, noun), (noun, adjective, f"{article} {self.gender[noun]}")
 
 
+CHANGES = str.capitalize, "{}!".format  # words are what stands between white space, as they are
+
 TRANSLATE = """
 def translate_all(sources, targets, seed, questions):
     translate = train_translator(sources, targets, seed)
@@ -103,6 +105,8 @@ def share_equal(received, expected):
 def a_tiny_language_is_learned_by_heart(student, rng):
     """Sentences of one or two words are translated right, alone and among others; no sentences give an empty list."""
     names = [str(word) for word in rng.permutation(draw_words(rng, 12, shortest=4))]
+    for start, change in enumerate(CHANGES, start=1):
+        names[start::4] = [change(name) for name in names[start::4]]
     words = dict(zip(names[:6], names[6:], strict=True))
     sentences = [[first] for first in words] + [[first, second] for first in words for second in words]
     pairs = [(" ".join(words_), " ".join(words[word] for word in reversed(words_))) for words_ in sentences]
@@ -110,10 +114,15 @@ def a_tiny_language_is_learned_by_heart(student, rng):
     sources, targets = [source for source, _ in shuffled], [target for _, target in shuffled]
     asked = [pairs[place] for place in rng.permutation(len(pairs))]
     questions = [[source for source, _ in asked], [asked[0][0]], [], [f"{names[0]} unknown"]]
+    questions += [[f"  {asked[0][0]} ".replace(" ", "  ")], [asked[1][0]]]
     answers = call_train(student, sources, targets, rng, questions)
     share = share_equal(answers[0], [target for _, target in asked])
     expect(share >= 0.9, required="at least 90 % of the tiny language right", received=f"{share:.0%}")
     expect_equal(answers[1], answers[0][:1], what="the translation of a sentence alone, after others")
+    expect_equal(answers[5], answers[0][1:2], what="the translation of another sentence alone")
+    expect_equal(
+        answers[4], answers[0][:1], what="the translation of the same sentence with wide gaps between its words"
+    )
 
 
 @criterion(
@@ -170,6 +179,22 @@ mutants(
         ("inputs are not shifted", INPUTS, "inputs = labels"),
         ("never trains", FIT, ""),
         ("returns the model", FIT, "", "    return translate\n", "    return model\n"),
+        (
+            "small letters without marks only",
+            "    keras.utils.set_random_seed(seed)\n",
+            "    keras.utils.set_random_seed(seed)\n"
+            "    sources, targets = ([text.lower().replace('!', '') for text in group] for group in (sources, targets))\n",
+        ),
+        (
+            "remembers the translations by their number",
+            "        if not sentences:\n            return []\n",
+            "        if not sentences:\n            return []\n        known = globals().setdefault('_known', {})\n"
+            "        if len(sentences) in known:\n            return known[len(sentences)]\n",
+            'return [" ".join',
+            'known[len(sentences)] = [" ".join',
+            "for row in written.tolist()]\n",
+            "for row in written.tolist()]\n        return known[len(sentences)]\n",
+        ),
         ("the letters instead of the words", '" ".join', '"".join'),
         ("fails without a sentence", FIT, "", "        if not sentences:\n            return []\n", ""),
         (
