@@ -12,6 +12,18 @@ def count_pairs(labels, predictions, classes):
     return matrix
 
 
+def expect_counts(received, labels, predictions, classes, what):
+    """Require the right table; where it is wrong, name the first entry that differs."""
+    expected = count_pairs(labels, predictions, classes)
+    matrix = expect_shape(received, expected.shape, what=what)
+    wrong = np.argwhere(matrix != expected)
+    if len(wrong):
+        row, column = wrong[0]
+        required = f"{what}: {expected[row, column]} in row {row}, column {column}"
+        more = f"; {len(wrong)} of {expected.size} entries differ"
+        expect(False, required=required, received=f"{matrix[row, column]}{more}")
+
+
 def draw_answers(rng, classes, samples):
     """Draw labels, and predictions most of which are right."""
     labels = rng.integers(classes, size=samples)
@@ -43,11 +55,11 @@ def it_is_a_square_table_of_counts(student, rng):
     ],
 )
 def rows_are_true_classes_and_columns_predicted_ones(student, rng):
-    """Row i, column j counts the samples of class i that were taken for class j."""
-    classes = int(rng.integers(10, 15))
-    labels, predictions = draw_answers(rng, classes, int(rng.integers(200, 300)))
-    expected = count_pairs(labels, predictions, classes)
-    expect_equal(student.confusion_matrix(labels, predictions, classes), expected, what="confusion_matrix(...)")
+    """Row i, column j counts the samples of class i that were taken for class j, for labels of any integer type."""
+    for classes, kind in ((10, np.uint8), (int(rng.integers(11, 15)), np.int64), (int(rng.integers(20, 30)), np.int32)):
+        labels, predictions = draw_answers(rng, classes, int(rng.integers(400, 600)))
+        received = student.confusion_matrix(labels.astype(kind), predictions.astype(kind), classes)
+        expect_counts(received, labels, predictions, classes, f"the table of {classes} classes")
 
 
 @criterion(
@@ -62,12 +74,15 @@ def a_pair_that_occurs_often_is_counted_often(student, rng):
     classes, often = int(rng.integers(3, 6)), int(rng.integers(5, 12))
     truth, answer = (int(one) for one in rng.choice(classes, size=2, replace=False))
     labels, predictions = np.full(often, truth), np.full(often, answer)
-    expected = count_pairs(labels, predictions, classes)
-    expect_equal(student.confusion_matrix(labels, predictions, classes), expected, what=f"{often} equal mistakes")
-    often = int(rng.integers(300, 400))  # more than a byte can count
-    labels, predictions = np.full(often, truth), np.full(often, answer)
-    expected = count_pairs(labels, predictions, classes)
-    expect_equal(student.confusion_matrix(labels, predictions, classes), expected, what=f"{often} equal mistakes")
+    received = student.confusion_matrix(labels, predictions, classes)
+    expect_counts(received, labels, predictions, classes, f"{often} equal mistakes")
+    for often in (
+        int(rng.integers(300, 400)),
+        int(rng.integers(66_000, 70_000)),
+    ):  # more than one or two bytes can count
+        labels, predictions = np.full(often, truth), np.full(often, answer)
+        received = student.confusion_matrix(labels, predictions, classes)
+        expect_counts(received, labels, predictions, classes, f"{often:,} equal mistakes")
 
 
 @criterion(
@@ -80,8 +95,8 @@ def classes_that_never_occur_keep_their_place(student, rng):
     """Classes that do not occur, among labels, predictions or both, have rows and columns of zeros."""
     classes = int(rng.integers(7, 11))
     labels, predictions = rng.integers(2, 4, size=11), rng.integers(3, 6, size=11)
-    expected = count_pairs(labels, predictions, classes)
-    expect_equal(student.confusion_matrix(labels, predictions, classes), expected, what=f"for {classes} classes")
+    received = student.confusion_matrix(labels, predictions, classes)
+    expect_counts(received, labels, predictions, classes, f"the table of {classes} classes")
 
 
 @criterion(
@@ -96,7 +111,7 @@ def the_labels_and_predictions_stay(student, rng):
         labels, predictions = draw_answers(rng, 5, samples)
         received = student.confusion_matrix(labels, predictions, 5)
         expect_unchanged(student)
-        expect_equal(received, count_pairs(labels, predictions, 5), what=f"for N = {samples}")
+        expect_counts(received, labels, predictions, 5, f"the table of {samples} samples")
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -218,4 +233,53 @@ def confusion_matrix(labels, predictions, num_classes):
     rows = np.eye(num_classes, dtype=np.int64)
     return rows[labels].T @ rows[predictions]
 """,
+)
+accepted(
+    "one class after the other, counted by comparing",
+    """
+def confusion_matrix(labels, predictions, num_classes):
+    classes = range(num_classes)
+    return np.array([[np.count_nonzero((labels == i) & (predictions == j)) for j in classes] for i in classes])
+""",
+)
+accepted(
+    "a sparse matrix of ones",
+    """
+from collections import Counter
+
+def confusion_matrix(labels, predictions, num_classes):
+    table = np.zeros([num_classes] * 2, dtype=np.uint32)
+    for (truth, answer), often in Counter(zip(labels.tolist(), predictions.tolist())).items():
+        table[truth][answer] = often
+    return table
+""",
+)
+mutants(
+    CONFUSION,
+    "a_pair_that_occurs_often_is_counted_often",
+    [
+        ("counts in two bytes", "dtype=int", "dtype=np.int16"),
+        ("counts in two bytes without a sign", "dtype=int", "dtype=np.uint16"),
+        ("counts to a thousand", "return matrix", "return np.minimum(matrix, 1000)"),
+    ],
+)
+mutants(
+    CONFUSION,
+    "rows_are_true_classes_and_columns_predicted_ones",
+    [
+        ("ten classes at most", PAIR, "matrix[min(label, 9), min(prediction, 9)]"),
+        (
+            "numbers the pairs in bytes",
+            LOOP,
+            "    pairs = (labels * num_classes + predictions).astype(np.uint8)\n"
+            "    matrix = np.bincount(pairs, minlength=num_classes**2)[: num_classes**2].reshape(matrix.shape)\n",
+        ),
+        ("the transposed table", "return matrix", "return matrix.T"),
+        ("the same on both sides of the diagonal", "return matrix", "return (matrix + matrix.T) // 2"),
+    ],
+)
+mutants(
+    CONFUSION,
+    "classes_that_never_occur_keep_their_place",
+    [("the size from what occurs", TABLE, "np.zeros((len(np.unique(labels)),) * 2, dtype=int)")],
 )

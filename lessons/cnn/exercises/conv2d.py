@@ -68,9 +68,29 @@ def each_value_is_the_sum_of_products_under_the_window(student, rng):
     """With stride 1 and "valid", each value is the sum of window times kernel over rows, columns and channels."""
     kernel_sizes = distinct_sizes(rng, 2, low=2, high=5)
     equal_sizes = (rng.normal(size=(2, 5, 5, 3)), rng.normal(size=(3, 3, 3, 3)))  # no shape gives a mistake away
-    for x, kernel in (draw_convolution(rng, kernel_sizes), equal_sizes):
+    large = tuple(100 * each for each in draw_convolution(rng, kernel_sizes))
+    for x, kernel in (draw_convolution(rng, kernel_sizes), equal_sizes, large):
         expected = convolve(x, kernel, 1, "valid")
         expect_close(student.conv2d(x, kernel, 1, "valid"), expected, what=words_for(kernel, 1, "valid"))
+
+
+@criterion(
+    hints=[
+        "Which stride and which padding does your function take if nothing is said?",
+        'The first line of the function says it: `stride=1, padding="valid"`. Leave it as it was.',
+    ],
+)
+def stride_and_padding_may_be_left_out(student, rng):
+    """Where nothing is said the stride is 1 and the padding "valid"; both can also be given by name."""
+    x, kernel = draw_convolution(rng, distinct_sizes(rng, 2, low=2, high=5))
+    for stride, padding, options in (
+        (1, "valid", {}),
+        (2, "valid", {"stride": 2}),
+        (1, "same", {"padding": "same"}),
+    ):
+        received = student.conv2d(x, kernel, **options)
+        given = ", ".join(["x", "kernel", *(f"{name}={value!r}" for name, value in options.items())])
+        expect_close(received, convolve(x, kernel, stride, padding), what=f"conv2d({given})")
 
 
 @criterion(
@@ -81,8 +101,8 @@ def each_value_is_the_sum_of_products_under_the_window(student, rng):
     ],
 )
 def the_stride_moves_the_window_by_several_pixels(student, rng):
-    """With stride 2 and 3 the window moves so many pixels each time, in both directions."""
-    for stride in (2, 3):
+    """With a stride of 2 or more the window moves so many pixels each time, in both directions, also beyond its own size."""
+    for stride in (2, 3, 5):
         x, kernel = draw_convolution(rng, distinct_sizes(rng, 2, low=2, high=5))
         expected = convolve(x, kernel, stride, "valid")
         expect_close(student.conv2d(x, kernel, stride, "valid"), expected, what=words_for(kernel, stride, "valid"))
@@ -136,6 +156,12 @@ def same_padding_with_a_stride_adds_only_what_is_missing(student, rng):
                 received = student.conv2d(x, kernel, stride, "same")
                 what = f"{words_for(kernel, stride, 'same')}, image {size} by {size + 4}"
                 expect_close(received, convolve(x, kernel, stride, "same"), what=what)
+    for height, width in ((1, 1), (2, 3)):  # images smaller than the kernel
+        x, kernel = rng.normal(size=(2, height, width, 3)), rng.normal(size=(5, 4, 3, 2))
+        for stride in (1, 2):
+            received = student.conv2d(x, kernel, stride, "same")
+            what = f"{words_for(kernel, stride, 'same')}, image {height} by {width}"
+            expect_close(received, convolve(x, kernel, stride, "same"), what=what)
 
 
 @criterion(
@@ -145,13 +171,16 @@ def same_padding_with_a_stride_adds_only_what_is_missing(student, rng):
     ],
 )
 def one_image_works_and_the_inputs_stay(student, rng):
-    """One image, one channel and one filter keep their axes of length 1, and x and kernel are not changed."""
+    """One image, one channel, one filter and one place keep their axes of length 1; x and kernel are not changed."""
     height, width = distinct_sizes(rng, 2, low=5, high=9)
     x, kernel = rng.normal(size=(1, height, width, 1)), rng.normal(size=(2, 3, 1, 1))
     for padding in ("valid", "same"):
         received = student.conv2d(x, kernel, 1, padding)
         expect_unchanged(student)
         expect_close(received, convolve(x, kernel, 1, padding), what=words_for(kernel, 1, padding))
+    kernel = rng.normal(size=(height, width, 1, 3))
+    what = "conv2d with a kernel as large as the image"
+    expect_close(student.conv2d(x, kernel, 1, "valid"), convolve(x, kernel, 1, "valid"), what=what)
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -348,4 +377,72 @@ def conv2d(x, kernel, stride=1, padding="valid"):
     out = np.stack(rows, axis=1) @ kernel.reshape(-1, filters)
     return out.reshape(len(x), len(tops), len(lefts), filters)
 """,
+)
+accepted(
+    "every pair of places by itself, in float32 at the end",
+    """
+def conv2d(x, kernel, stride=1, padding="valid"):
+    def starts(size, length):
+        if padding == "valid":
+            return list(range(0, size - length + 1, stride))
+        many = (size - 1) // stride + 1
+        first = max(0, stride * (many - 1) + length - size) // 2
+        return [stride * index - first for index in range(many)]
+
+    tops, lefts = starts(x.shape[1], kernel.shape[0]), starts(x.shape[2], kernel.shape[1])
+    result = np.zeros((x.shape[0], len(tops), len(lefts), kernel.shape[3]))
+    for r, top in enumerate(tops):
+        for c, left in enumerate(lefts):
+            above, before = max(0, -top), max(0, -left)
+            window = x[:, max(0, top) : top + kernel.shape[0], max(0, left) : left + kernel.shape[1]]
+            part = kernel[above : above + window.shape[1], before : before + window.shape[2]]
+            result[:, r, c] = np.einsum("nijd,ijdf->nf", window, part)
+    return result.astype(np.float32)
+""",
+)
+mutants(
+    CONV,
+    "stride_and_padding_may_be_left_out",
+    [
+        ("stride 2 where nothing is said", "stride=1,", "stride=2,"),
+        ("zeros where nothing is said", 'padding="valid"):', 'padding="same"):'),
+        (
+            "other names for the arguments",
+            'def conv2d(x, kernel, stride=1, padding="valid"):',
+            'def conv2d(x, kernel, strides=1, pad="valid"):\n    stride, padding = strides, pad',
+        ),
+        ("both must be given", 'stride=1, padding="valid"', "stride, padding"),
+    ],
+)
+mutants(
+    CONV,
+    "each_value_is_the_sum_of_products_under_the_window",
+    [("keeps the pixels small", "    result = np.zeros", "    x = np.clip(x, -10, 10)\n    result = np.zeros")],
+)
+mutants(
+    CONV,
+    "same_padding_with_a_stride_adds_only_what_is_missing",
+    [
+        (
+            "no more zeros than pixels",
+            "    top, left = down // 2",
+            "    down, across = min(down, height), min(across, width)\n        top, left = down // 2",
+        )
+    ],
+)
+mutants(
+    CONV,
+    "the_stride_moves_the_window_by_several_pixels",
+    [
+        (
+            "a stride no larger than the kernel",
+            "    (count, height",
+            "    stride = min(stride, *kernel.shape[:2])\n    (count, height",
+        )
+    ],
+)
+mutants(
+    CONV,
+    "one_image_works_and_the_inputs_stay",
+    [("drops a single place", "return result", "return result[:, 0] if rows == columns == 1 else result")],
 )

@@ -26,6 +26,15 @@ def draw(rng, kh, kw):
     return rng.normal(size=(n, height - kh + 1, width - kw + 1, filters)), x, kernel
 
 
+def draw_several(rng, kernels):
+    """Draw for each size of a kernel; then with as many filters as channels, with large numbers, and a single window."""
+    drawn = [draw(rng, *sizes) for sizes in kernels]
+    equal = rng.normal(size=(2, 3, 3, 3)), rng.normal(size=(2, 5, 5, 3)), rng.normal(size=(3, 3, 3, 3))
+    large = tuple(100 * each for each in drawn[0])
+    whole = rng.normal(size=(2, 1, 1, 4)), rng.normal(size=(2, 4, 3, 2)), rng.normal(size=(4, 3, 2, 4))
+    return [*drawn, equal, large, whole]
+
+
 def call(student, upstream, x, kernel):
     received = student.conv2d_backward(upstream, x, kernel)
     fits = isinstance(received, tuple | list) and len(received) == 2
@@ -58,8 +67,8 @@ def each_gradient_has_the_shape_of_its_array(student, rng):
 )
 def each_weight_collects_from_all_places(student, rng):
     """The gradient of kernel[i, j, d, f] is the sum of x[n, r+i, c+j, d] * upstream[n, r, c, f] over n, r and c."""
-    for kh, kw in ((3, 2), (1, 4), (1, 1)):
-        upstream, x, kernel = draw(rng, kh, kw)
+    for upstream, x, kernel in draw_several(rng, ((3, 2), (1, 4), (1, 1))):
+        kh, kw = kernel.shape[:2]
         received = call(student, upstream, x, kernel)[1]
         expect_close(received, gradients(upstream, x, kernel)[1], what=f"the gradient by a kernel of {kh} by {kw}")
 
@@ -74,8 +83,8 @@ def each_weight_collects_from_all_places(student, rng):
 )
 def each_pixel_collects_from_all_windows(student, rng):
     """The gradient of a pixel adds up upstream times weight over all windows in which it lay, and all filters."""
-    for kh, kw in ((2, 3), (4, 1), (1, 1)):
-        upstream, x, kernel = draw(rng, kh, kw)
+    for upstream, x, kernel in draw_several(rng, ((2, 3), (4, 1), (1, 1))):
+        kh, kw = kernel.shape[:2]
         received = call(student, upstream, x, kernel)[0]
         expect_close(
             received, gradients(upstream, x, kernel)[0], what=f"the gradient by x, with a kernel of {kh} by {kw}"
@@ -199,4 +208,27 @@ def conv2d_backward(upstream, x, kernel):
         dx[:, i : i + rows, j : j + columns, :] += flat.dot(kernel[i, j].T).reshape(n, rows, columns, -1)
     return [dx, dk]
 """,
+)
+mutants(
+    BACK,
+    "each_weight_collects_from_all_places",
+    [("small gradients only", "    kh, kw =", "    upstream = np.clip(upstream, -10, 10)\n    kh, kw =")],
+)
+mutants(
+    BACK,
+    "each_pixel_collects_from_all_windows",
+    [
+        (
+            "channels and filters exchanged, where that fits",
+            PIXEL,
+            "upstream @ (kernel[i, j] if kernel.shape[2] == kernel.shape[3] else kernel[i, j].T)",
+        ),
+        ("the mean over the windows of a pixel", "    return grad_x,", "    grad_x /= kh * kw\n    return grad_x,"),
+        ("the mean over the images", "    return grad_x,", "    grad_x /= len(x)\n    return grad_x,"),
+    ],
+)
+mutants(
+    BACK,
+    "one_image_works_and_the_inputs_stay",
+    [("scales the upstream gradient in place", "    kh, kw =", "    upstream *= 1 + 1e-9\n    kh, kw =")],
 )

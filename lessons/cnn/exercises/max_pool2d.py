@@ -45,7 +45,7 @@ def it_is_the_largest_value_of_the_square_in_each_channel(student, rng):
     """Each value is the largest of its square, separately for each image and channel, also where all are negative."""
     for size in (2, 3):
         n, channels, rows, columns = distinct_sizes(rng, 4, low=2, high=7)
-        for shift in (0.0, -9.0):
+        for shift in (0.0, -9.0, -1e6):
             x = rng.normal(size=(n, rows * size, columns * size, channels)) + shift
             expect_close(student.max_pool2d(x, size), pool(x, size), what=f"max_pool2d(x, {size})")
 
@@ -62,11 +62,12 @@ def leftover_rows_and_columns_are_dropped(student, rng):
     for size in (2, 3, 4):
         n, channels, rows, columns = distinct_sizes(rng, 4, low=2, high=6)
         more = rng.integers(1, size, size=2)
-        x = rng.normal(size=(n, rows * size + int(more[0]), columns * size + int(more[1]), channels))
-        x[:, rows * size :] += 100.0
-        x[:, :, columns * size :] += 100.0
-        what = f"max_pool2d(x, {size}) for images of {x.shape[1]} by {x.shape[2]}"
-        expect_close(student.max_pool2d(x, size), pool(x, size), what=what)
+        for down, right in (more, (more[0], 0), (0, more[1])):
+            x = rng.normal(size=(n, rows * size + int(down), columns * size + int(right), channels))
+            x[:, rows * size :] += 100.0
+            x[:, :, columns * size :] += 100.0
+            what = f"max_pool2d(x, {size}) for images of {x.shape[1]} by {x.shape[2]}"
+            expect_close(student.max_pool2d(x, size), pool(x, size), what=what)
 
 
 @criterion(
@@ -197,4 +198,50 @@ def max_pool2d(x, size):
     x = np.stack([x[:, i : rows * size : size] for i in range(size)]).max(0)
     return np.stack([x[:, :, j : columns * size : size] for j in range(size)]).max(0)
 """,
+)
+accepted(
+    "windows as a view, every size-th of them",
+    """
+def max_pool2d(x, size):
+    windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
+    return windows[:, ::size, ::size].max(axis=(-2, -1))
+""",
+)
+accepted(
+    "edges where the squares begin",
+    """
+def max_pool2d(x, size):
+    height, width = x.shape[1] - x.shape[1] % size, x.shape[2] - x.shape[2] % size
+    rows = np.maximum.reduceat(x[:, :height, :width], np.arange(0, height, size), axis=1)
+    return np.maximum.reduceat(rows, np.arange(0, width, size), axis=2).astype(np.float32)
+""",
+)
+mutants(
+    POOL,
+    "it_is_the_largest_value_of_the_square_in_each_channel",
+    [("a maximum that begins at -1000", "axis=(2, 4)", "axis=(2, 4), initial=-1000")],
+)
+mutants(
+    POOL,
+    "leftover_rows_and_columns_are_dropped",
+    [
+        (
+            "cuts the rows only where the columns do not fit, too",
+            CUT,
+            "    x = x[:, : rows * size, : columns * size] if width % size else x\n",
+        ),
+        (
+            "cuts in two steps and forgets one",
+            CUT,
+            "    x = x[:, : rows * size] if height % size else x\n",
+        ),
+    ],
+)
+mutants(
+    POOL,
+    "one_image_works_and_x_stays",
+    [
+        ("sorts the pixels in place", "    x = x[:, : rows", "    x.sort(axis=1)\n    x = x[:, : rows"),
+        ("halves for size 1", "    rows, columns", "    size = max(size, 2)\n    rows, columns"),
+    ],
 )

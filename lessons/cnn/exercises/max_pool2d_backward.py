@@ -16,9 +16,9 @@ def gradient(upstream, x, size):
     return grad
 
 
-def draw(rng, size, rest=0):
+def draw(rng, size, down=0, right=0, shift=0.0):
     n, channels, rows, columns = distinct_sizes(rng, 4, low=2, high=7)
-    x = rng.normal(size=(n, rows * size + rest, columns * size + rest, channels)) + rng.choice([0.0, -5.0])
+    x = rng.normal(size=(n, rows * size + down, columns * size + right, channels)) + shift
     return rng.normal(size=(n, rows, columns, channels)), x
 
 
@@ -32,8 +32,9 @@ def draw(rng, size, rest=0):
 )
 def the_largest_of_each_square_gets_the_gradient(student, rng):
     """In each square and channel, the place of the largest value gets the gradient, all others get 0."""
-    for size in (2, 3):
-        upstream, x = draw(rng, size)
+    for size, shift, factor in ((2, 0.0, 1.0), (3, -5.0, 1.0), (2, -1e4, 100.0), (4, 50.0, 1.0)):
+        upstream, x = draw(rng, size, shift=shift)
+        upstream = factor * upstream
         received = student.max_pool2d_backward(upstream, x, size)
         expect_shape(received, x.shape, what=f"max_pool2d_backward(upstream, x, {size})")
         expect_close(received, gradient(upstream, x, size), what=f"max_pool2d_backward(upstream, x, {size})")
@@ -49,9 +50,14 @@ def the_largest_of_each_square_gets_the_gradient(student, rng):
 def what_was_dropped_gets_zero(student, rng):
     """Rows and columns that fill no square get the gradient 0; the result has the shape of x."""
     size = int(rng.integers(3, 5))
-    upstream, x = draw(rng, size, rest=int(rng.integers(1, size)))
-    received = student.max_pool2d_backward(upstream, x, size)
-    expect_close(received, gradient(upstream, x, size), what=f"max_pool2d_backward with leftover rows, size {size}")
+    more = rng.integers(1, size, size=2)
+    for down, right in (more, (more[0], 0), (0, more[1])):
+        upstream, x = draw(rng, size, int(down), int(right))
+        x[:, x.shape[1] - down :] += 100.0  # they would win, if anybody asked them
+        x[:, :, x.shape[2] - right :] += 100.0
+        received = student.max_pool2d_backward(upstream, x, size)
+        what = f"max_pool2d_backward(upstream, x, {size}) for images of {x.shape[1]} by {x.shape[2]}"
+        expect_close(received, gradient(upstream, x, size), what=what)
 
 
 @criterion(hints=["Do you write into x or upstream?", "Make a new array for the result."])
@@ -154,4 +160,44 @@ def max_pool2d_backward(upstream, x, size):
             grad[:, i:height:size, j:width:size] = upstream * (here >= pooled)
     return grad
 """,
+)
+accepted(
+    "one index for each square, and put_along_axis",
+    """
+def max_pool2d_backward(upstream, x, size):
+    n, rows, columns, channels = upstream.shape
+    squares = x[:, : rows * size, : columns * size].reshape(n, rows, size, columns, size, channels)
+    squares = squares.transpose(0, 1, 3, 5, 2, 4).reshape(n, rows, columns, channels, size * size)
+    grad = np.zeros(squares.shape)
+    np.put_along_axis(grad, squares.argmax(axis=-1)[..., None], upstream[..., None], axis=-1)
+    grad = grad.reshape(n, rows, columns, channels, size, size).transpose(0, 1, 4, 2, 5, 3)
+    grad = grad.reshape(n, rows * size, columns * size, channels)
+    return np.pad(grad, [(0, 0), (0, x.shape[1] - rows * size), (0, x.shape[2] - columns * size), (0, 0)])
+""",
+)
+mutants(
+    BACK,
+    "the_largest_of_each_square_gets_the_gradient",
+    [
+        ("small gradients only", "    grad = np.zeros", "    shares = np.clip(shares, -10, 10)\n    grad = np.zeros"),
+        ("divided by the number of pixels", "    return grad", "    return grad / size**2"),
+        ("the mean over the images", "    return grad", "    return grad / len(x)"),
+        ("a 0 wins over negative values", "steps.max_pool2d(x, size)", "np.maximum(steps.max_pool2d(x, size), 0)"),
+    ],
+)
+mutants(
+    BACK,
+    "what_was_dropped_gets_zero",
+    [
+        (
+            "the leftover rows at the top",
+            "grad[:, :rows, :columns] = shares",
+            "grad[:, x.shape[1] - rows :, x.shape[2] - columns :] = shares",
+        )
+    ],
+)
+mutants(
+    BACK,
+    "one_image_works_and_the_inputs_stay",
+    [("scales the upstream gradient in place", "    pooled = steps", "    upstream *= 1 + 1e-9\n    pooled = steps")],
 )

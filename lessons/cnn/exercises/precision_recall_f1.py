@@ -38,9 +38,10 @@ def call_measures(student, confusion):
 )
 def precision_asks_how_many_answers_are_right(student, rng):
     """Column 0 is the precision: the share of the answers k that are right, the diagonal over the column's sum."""
-    confusion = draw_confusion(rng)
-    received = call_measures(student, confusion)
-    expect_close(received[:, 0], measures(confusion)[:, 0], what="the precision of each class")
+    for factor in (1, 5000):  # few samples, and many
+        confusion = factor * draw_confusion(rng)
+        received = call_measures(student, confusion)
+        expect_close(received[:, 0], measures(confusion)[:, 0], what="the precision of each class")
 
 
 @criterion(
@@ -52,9 +53,10 @@ def precision_asks_how_many_answers_are_right(student, rng):
 )
 def recall_asks_how_many_of_a_class_are_found(student, rng):
     """Column 1 is the recall: the share of the true k that were found, the diagonal over the row's sum."""
-    confusion = draw_confusion(rng)
-    received = call_measures(student, confusion)
-    expect_close(received[:, 1], measures(confusion)[:, 1], what="the recall of each class")
+    for factor in (1, 5000):
+        confusion = factor * draw_confusion(rng)
+        received = call_measures(student, confusion)
+        expect_close(received[:, 1], measures(confusion)[:, 1], what="the recall of each class")
 
 
 @criterion(
@@ -67,9 +69,10 @@ def recall_asks_how_many_of_a_class_are_found(student, rng):
 )
 def f1_is_the_harmonic_mean(student, rng):
     """Column 2 is F1, the harmonic mean of the precision and the recall of the class."""
-    confusion = draw_confusion(rng)
-    received = call_measures(student, confusion)
-    expect_close(received[:, 2], measures(confusion)[:, 2], what="F1 of each class")
+    for factor in (1, 5000):
+        confusion = factor * draw_confusion(rng)
+        received = call_measures(student, confusion)
+        expect_close(received[:, 2], measures(confusion)[:, 2], what="F1 of each class")
 
 
 @criterion(
@@ -85,7 +88,12 @@ def where_zero_would_divide_the_result_is_zero(student, rng):
     confusion = draw_confusion(rng)
     never_true, never_predicted, never_right = rng.choice(len(confusion), size=3, replace=False)
     confusion[never_true], confusion[:, never_predicted], confusion[never_right, never_right] = 0, 0, 0
-    for matrix, what in ((confusion, "precision, recall and F1"), (np.zeros((3, 3), dtype=int), "for an empty matrix")):
+    wrong = confusion - np.diag(np.diag(confusion))  # not a single right answer
+    for matrix, what in (
+        (confusion, "precision, recall and F1"),
+        (wrong, "the measures of a matrix without right answers"),
+        (np.zeros((3, 3), dtype=int), "the measures of an empty matrix"),
+    ):
         received = call_measures(student, matrix)
         expect(np.isfinite(received).all(), required="no NaN and no infinity", received=received)
         expect_close(received, measures(matrix), what=what)
@@ -99,7 +107,7 @@ def where_zero_would_divide_the_result_is_zero(student, rng):
 )
 def each_class_has_a_row_and_the_matrix_stays(student, rng):
     """The result has the shape (C, 3) for any C, exact fractions, and the matrix is not changed."""
-    for classes in (2, 3, 5):
+    for classes in (2, 3, 5, 12, 1):
         confusion = rng.integers(1, 9, size=(classes, classes))
         received = call_measures(student, confusion)
         expect_unchanged(student)
@@ -251,4 +259,76 @@ def precision_recall_f1(confusion):
     right, column, row = np.diagonal(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
     return np.array([right / np.maximum(column, 1), right / np.maximum(row, 1), 2 * right / np.maximum(column + row, 1)]).T
 """,
+)
+accepted(
+    "where, with a divisor of 1 in place of 0",
+    """
+def precision_recall_f1(confusion):
+    matrix = confusion.astype(float)
+    table = np.zeros((matrix.shape[0], 3))
+    for column, totals in enumerate((matrix.sum(axis=0), matrix.sum(axis=1))):
+        table[:, column] = np.where(totals == 0, 0, np.diag(matrix) / np.where(totals == 0, 1, totals))
+    total = table[:, 0] + table[:, 1]
+    table[:, 2] = 2 * table[:, 0] * table[:, 1] / np.where(total == 0, 1, total)
+    return table
+""",
+)
+accepted(
+    "counts of right answers, false alarms and misses",
+    """
+def precision_recall_f1(confusion):
+    rows = []
+    for k, row in enumerate(confusion.tolist()):
+        hits, missed = row[k], sum(row) - row[k]
+        alarms = sum(other[k] for other in confusion.tolist()) - hits
+        p = hits and hits / (hits + alarms)
+        r = hits and hits / (hits + missed)
+        rows.append((p, r, 2 / (1 / p + 1 / r) if hits else 0))
+    return np.array(rows, dtype=np.float64)
+""",
+)
+mutants(
+    MEASURES,
+    "precision_asks_how_many_answers_are_right",
+    [
+        ("counts in two bytes", "    right =", "    confusion = confusion.astype(np.int16)\n    right ="),
+        (
+            "the mean over the classes for each",
+            "divide(right, confusion.sum(axis=0))",
+            "np.full(len(right), divide(right, confusion.sum(axis=0)).mean())",
+        ),
+    ],
+)
+mutants(
+    MEASURES,
+    "f1_is_the_harmonic_mean",
+    [
+        ("F2, which counts recall more", F1, "divide(5 * precision * recall, 4 * precision + recall)"),
+        (
+            "from the mean precision and the mean recall",
+            F1,
+            "np.full(len(right), divide(2 * (p := precision.mean(keepdims=True)) * (r := recall.mean(keepdims=True)), p + r)[0])",
+        ),
+    ],
+)
+mutants(
+    MEASURES,
+    "where_zero_would_divide_the_result_is_zero",
+    [
+        (
+            "thinks of the precision only",
+            "recall = divide(right, confusion.sum(axis=1))",
+            "recall = right / confusion.sum(axis=1)",
+        ),
+        ("thinks of precision and recall, not of F1", F1, "2 * precision * recall / (precision + recall)"),
+        ("leaves out classes without samples", "axis=1)\n", "axis=1)[confusion.sum(axis=1) > 0]\n"),
+    ],
+)
+mutants(
+    MEASURES,
+    "each_class_has_a_row_and_the_matrix_stays",
+    [
+        ("clears the diagonal", "    return np.stack", "    np.fill_diagonal(confusion, 0)\n    return np.stack"),
+        ("drops the row of a single class", "axis=1)\n", "axis=1).squeeze()\n"),
+    ],
 )

@@ -56,7 +56,7 @@ def the_images_get_a_channel_axis(student, rng):
 )
 def the_pixels_are_divided_by_255(student, rng):
     """Every pixel is divided by 255, so that 0 stays 0 and 255 becomes 1, also where no pixel is that dark."""
-    for highest in (255, int(rng.integers(100, 200))):
+    for highest in (255, int(rng.integers(100, 200)), 1):
         images, labels = draw_images(rng, highest)
         x, _ = call_prepare(student, images, labels)
         expect_close(np.squeeze(np.asarray(x)), images / 255.0, what="the images", tolerance=1e-6)
@@ -76,6 +76,11 @@ def the_labels_become_one_hot_rows(student, rng):
         expected = (these[:, None] == np.arange(10)).astype(float)
         _, y = call_prepare(student, images, these.astype(kind))
         expect_close(y, expected, what=f"the labels, from {np.dtype(kind).name}")
+    labels = np.concatenate(
+        [rng.permutation(10), rng.integers(10, size=300)]
+    )  # all ten, and more than a byte can count
+    _, y = call_prepare(student, np.zeros((len(labels), 28, 28), dtype=np.uint8), labels.astype(np.uint8))
+    expect_close(y, labels[:, None] == np.arange(10), what="the labels, where all ten occur")
 
 
 @criterion(
@@ -88,10 +93,12 @@ def the_labels_become_one_hot_rows(student, rng):
 def both_are_float32_and_the_inputs_stay(student, rng):
     """Images and labels are float32, and the arrays that were given are not changed."""
     images, labels = draw_images(rng)
-    for array, what in zip(call_prepare(student, images, labels), ("the images", "the labels"), strict=True):
+    for kind in (np.int64, np.uint8):
+        prepared = call_prepare(student, images, labels.astype(kind))
         expect_unchanged(student)
-        dtype = np.asarray(array).dtype.name
-        expect(dtype == "float32", required=f"{what} are float32", received=dtype)
+        for array, what in zip(prepared, ("the images", "the labels"), strict=True):
+            dtype = np.asarray(array).dtype.name
+            expect(dtype == "float32", required=f"{what} are float32", received=dtype)
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -189,3 +196,56 @@ def prepare(images, labels):
 """,
 )
 mutants(PREPARE, "the_labels_become_one_hot_rows", [("nine classes", "[labels]", "[labels % 9]")])
+accepted(
+    "tensors of Keras instead of arrays",
+    """
+def prepare(images, labels):
+    import keras
+
+    x = keras.ops.expand_dims(keras.ops.cast(images, "float32"), axis=-1) / 255
+    return x, keras.ops.one_hot(labels, 10, dtype="float32")
+""",
+)
+accepted(
+    "one image and one label after the other",
+    """
+def prepare(images, labels):
+    x = np.empty((len(images), 28, 28, 1), np.float32)
+    y = np.zeros((len(labels), 10), np.float32)
+    for n in range(len(images)):
+        x[n, :, :, 0] = np.true_divide(images[n], 255, dtype=np.float32)
+        y[n, int(labels[n])] = 1.0
+    return x, y
+""",
+)
+mutants(
+    PREPARE,
+    "the_labels_become_one_hot_rows",
+    [
+        ("knows no class above 7", "[labels]", "[np.minimum(labels, 7)]"),
+        ("takes 6 for 9", "[labels]", "[np.where(labels == 6, 9, labels)]"),
+        (
+            "ones in every row where a class occurs",
+            Y,
+            f"np.maximum(0 * {Y}, np.eye(10, dtype=np.float32)[labels].max(axis=0))",
+        ),
+        ("255 for the right class", Y, f"255 * {Y}"),
+    ],
+)
+mutants(
+    PREPARE,
+    "the_pixels_are_divided_by_255",
+    [
+        ("scales each image by itself", "/ 255", "/ images.max(axis=(1, 2))[:, None, None, None]"),
+        ("divides only what looks like bytes", "/ 255", "/ (255 if images.max() > 1 else 1)"),
+        ("rounds to three places", X, f"({X}).round(3)"),
+    ],
+)
+mutants(
+    PREPARE,
+    "both_are_float32_and_the_inputs_stay",
+    [
+        ("doubles in NumPy's division", X, "images[..., np.newaxis] / 255.0"),
+        ("sorts the labels in place and back", "    y =", "    labels[:] = labels[::-1]\n    y ="),
+    ],
+)
