@@ -79,8 +79,11 @@ def expect_scores(received, expected, words):
 def the_output_has_the_shape_of_the_query(student, rng):
     """For query (B, T, D) and value (B, S, D) the layer returns one tensor (B, T, D)."""
     sizes, query, value = draw_layer_inputs(rng)
-    layer = student.MultiHeadAttention(num_heads=sizes["H"], key_dim=sizes["K"])
-    expect_shape(layer(query, value), query.shape, what="layer(query, value)")
+    for heads, width in ((sizes["H"], sizes["K"]), (1, sizes["K"]), (sizes["H"], 1)):
+        layer = student.MultiHeadAttention(num_heads=heads, key_dim=width)
+        expect_shape(layer(query, value), query.shape, what="layer(query, value)")
+    received = student.MultiHeadAttention(2, 3)(query[:1, :1], value[:1, :1])
+    expect_shape(received, (1, 1, sizes["D"]), what="layer(query, value) for one query and one key")
 
 
 @criterion(
@@ -92,9 +95,12 @@ def the_output_has_the_shape_of_the_query(student, rng):
     ],
 )
 def the_numbers_are_those_of_keras(student, rng):
-    """With Keras' weights copied, the output is Keras' output to 1e-4, for three sets of sizes."""
-    for _ in range(3):
+    """With Keras' weights copied, the output is Keras' output to 1e-4, for several sizes, one head and D = H * K too."""
+    for heads, width in ((None, None), (None, None), (1, 5), (2, 3), (6, 1)):
         sizes, query, value = draw_layer_inputs(rng)
+        if heads is not None:
+            sizes.update(H=heads, K=width, D=6)
+            query, value = (draw(rng, *part.shape[:2], 6) for part in (query, value))
         layer, variables = make_layer(student, rng, sizes, query, value)
         expected, _ = multi_head(variables, query, value)
         expect_close(layer(query, value), expected, what="layer(query, value)", tolerance=TOLERANCE)
@@ -132,6 +138,7 @@ def masks_hold_with_and_without_scores(student, rng):
     b, h, t, s = (sizes[letter] for letter in "BHTS")
     causal = np.tri(t, dtype=bool)[None, None]
     for mask, other, words in (
+        (draw_mask(rng, b, 1, t, s), value, "under a mask for each sentence"),
         (draw_mask(rng, b, 1, 1, s), value, "under a padding mask"),
         (draw_mask(rng, b, h, t, s), value, "under a full mask"),
         (causal, query, "under a causal mask"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_equal, expect_shape, expect_unchanged, mutants
 
 from ..oracles import distinct_sizes
 
@@ -29,6 +29,13 @@ def draw_ids(rng):
     return np.where(np.arange(source) < lengths, ids, 0).astype(np.int32)
 
 
+def draw_many_ids(rng):
+    """Draw ids of every size, among them multiples of 256 and 65,536, and zeros that stand in the middle, too."""
+    ids = rng.integers(1, 50_000, size=(3, 8))
+    ids[0, :4], ids[:, 5] = (256, 40_000, 65_536, 131_072), 0
+    return ids
+
+
 @criterion(
     hints=[
         "Is your mask True for real tokens, or for padding?",
@@ -37,9 +44,14 @@ def draw_ids(rng):
     ],
 )
 def real_tokens_may_be_attended_to(student, rng):
-    """padding_mask is True exactly where the id is not 0, and holds booleans."""
-    ids = draw_ids(rng)
+    """padding_mask is True exactly where the id is not 0, wherever it stands and however large, and holds booleans."""
+    for ids in (draw_many_ids(rng), draw_ids(rng).astype(np.uint8), draw_ids(rng)):
+        expect_real_tokens(student, ids)
+
+
+def expect_real_tokens(student, ids):
     received = student.padding_mask(ids)
+    expect_unchanged(student)
     array = np.asarray(received)
     fits = isinstance(received, np.ndarray) and array.size == ids.size
     expect(fits, required=f"padding_mask(ids) is an array with {ids.size} entries", received=received)
@@ -57,7 +69,8 @@ def real_tokens_may_be_attended_to(student, rng):
 def the_padding_mask_has_one_row_for_all_heads_and_queries(student, rng):
     """padding_mask(ids) has the shape (B, 1, 1, S)."""
     ids = draw_ids(rng)
-    expect_mask(student.padding_mask(ids), (ids != 0)[:, None, None, :], "padding_mask(ids)")
+    for these in (ids, ids[:1], ids[:, :1]):
+        expect_mask(student.padding_mask(these), (these != 0)[:, None, None, :], "padding_mask(ids)")
 
 
 @criterion(
@@ -70,7 +83,7 @@ def the_padding_mask_has_one_row_for_all_heads_and_queries(student, rng):
 )
 def each_position_sees_itself_and_the_past(student, rng):
     """Row t, column s of causal_mask is True exactly if s is at most t; the shape is (1, 1, T, T)."""
-    for length in (*distinct_sizes(rng, 2, low=3), 1):
+    for length in (*distinct_sizes(rng, 2, low=3), 1, int(rng.integers(260, 300))):  # more than a byte can count
         expect_mask(student.causal_mask(length), np.tri(length, dtype=bool)[None, None], f"causal_mask({length})")
 
 
@@ -83,17 +96,20 @@ def each_position_sees_itself_and_the_past(student, rng):
     ],
 )
 def a_key_is_allowed_where_all_masks_allow_it(student, rng):
-    """combine_masks gives True exactly where all its masks, one, two or three of them, are True."""
+    """combine_masks gives True exactly where all its masks, from one to four, are True, and changes none of them."""
     batch, heads, length, source = distinct_sizes(rng, 4, low=3)
     shapes = [(batch, 1, 1, source), (1, 1, length, source), (batch, heads, length, source)]
     masks = [rng.uniform(size=shape) < 0.7 for shape in shapes]
-    for count in (2, 3, 1):
-        expected = masks[0]
-        for mask in masks[1:count]:
+    masks.append(rng.uniform(size=(length, source)) < 0.7)
+    for order in ((0, 1), (0, 1, 2), (0,), (2, 1, 0), (1, 0, 3, 2)):
+        chosen = [masks[place] for place in order]
+        expected = chosen[0]
+        for mask in chosen[1:]:
             expected = expected & mask
-        expect_mask(
-            student.combine_masks(*masks[:count]), expected, f"combine_masks of {count} mask{'s' * (count > 1)}"
-        )
+        received = student.combine_masks(*chosen)
+        expect_unchanged(student)
+        shapes = " and ".join(str(mask.shape) for mask in chosen)
+        expect_mask(received, expected, f"combine_masks of masks {shapes}")
 
 
 @criterion(
@@ -103,7 +119,7 @@ def a_key_is_allowed_where_all_masks_allow_it(student, rng):
     ],
 )
 def none_stands_for_no_restriction(student, rng):
-    """Masks that are None drop out, wherever they stand; if all of them are None the result is None."""
+    """Masks that are None drop out, wherever they stand; without any mask, or if all are None, the result is None."""
     batch, source = distinct_sizes(rng, 2)
     mask, other = rng.uniform(size=(batch, 1, 1, source)) < 0.5, rng.uniform(size=(1, 1, 1, source)) < 0.5
     for masks, expected, words in (
@@ -113,6 +129,8 @@ def none_stands_for_no_restriction(student, rng):
     ):
         expect_mask(student.combine_masks(*masks), expected, f"combine_masks{words}")
     expect_equal(student.combine_masks(None, None), None, what="combine_masks(None, None)")
+    expect_equal(student.combine_masks(None), None, what="combine_masks(None)")
+    expect_equal(student.combine_masks(), None, what="combine_masks()")
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -291,4 +309,102 @@ def combine_masks(*masks):
         result = mask if result is None else ops.logical_not(ops.logical_or(ops.logical_not(result), ops.logical_not(mask)))
     return result
 """,
+)
+accepted(
+    "comparisons in int64, a cumulative sum, and the smallest of all masks",
+    """
+def padding_mask(ids):
+    batch, source = ids.shape
+    return ops.expand_dims(ops.expand_dims(ops.cast(ids, "int64") != 0, 1), 1)
+
+
+def causal_mask(length):
+    later = ops.cumsum(ops.eye(length, dtype="int32"), axis=0)
+    return ops.reshape(later == 1, (1, 1, length, length))
+
+
+def combine_masks(*masks):
+    given = list(filter(lambda mask: mask is not None, masks))
+    if len(given) == 0:
+        return None
+    product = ops.cast(given.pop(), "int32")
+    while given:
+        product = product * ops.cast(given.pop(), "int32")
+    return ops.cast(product, "bool")
+""",
+)
+mutants(
+    MASKS,
+    "real_tokens_may_be_attended_to",
+    [
+        ("ids in one byte", REAL, "ops.not_equal(np.asarray(ids).astype(np.uint8), 0)"),
+        ("ids in two bytes", REAL, "ops.not_equal(np.asarray(ids).astype(np.int16), 0)"),
+        ("takes negative ids in two bytes for padding", REAL, "ops.greater(np.asarray(ids).astype(np.int16), 0)"),
+        (
+            "everything after the first 0 is padding",
+            REAL,
+            "(ops.cumsum(ops.cast(ops.equal(ids, 0), 'int32'), axis=1) == 0)",
+        ),
+        ("knows ids below 40,000 only", REAL, "ops.logical_and(ops.not_equal(ids, 0), ops.less(ids, 40000))"),
+        ("writes into the ids", REAL, "ops.not_equal(np.minimum(ids, 1, out=ids), 0)"),
+    ],
+)
+mutants(
+    MASKS,
+    "the_padding_mask_has_one_row_for_all_heads_and_queries",
+    [
+        (
+            "one mask for all sentences",
+            f"{REAL}[:, None, None, :]",
+            "ops.any(ops.not_equal(ids, 0), axis=0)[None, None, None, :]",
+        ),
+        (
+            "drops the axis of a single sentence",
+            f"{REAL}[:, None, None, :]",
+            "ops.not_equal(np.squeeze(ids), 0)[..., None, None, :]",
+        ),
+    ],
+)
+mutants(
+    MASKS,
+    "each_position_sees_itself_and_the_past",
+    [
+        ("positions in one byte", "ops.arange(length)", 'ops.arange(length, dtype="int8")'),
+        ("looks back 100 positions at most", PAST, f"({PAST} & (positions[:, None] - positions[None, :] < 100))"),
+        (
+            "nothing for a single position",
+            "    return (positions",
+            "    if length == 1:\n        return None\n    return (positions",
+        ),
+    ],
+)
+mutants(
+    MASKS,
+    "a_key_is_allowed_where_all_masks_allow_it",
+    [
+        (
+            "changes the first mask in place, where it fits",
+            AND,
+            "np.logical_and(combined, mask, out=combined) if np.broadcast_shapes(combined.shape, mask.shape)"
+            " == combined.shape else ops.logical_and(combined, mask)",
+        ),
+        ("three masks only", "for mask in masks:", "for mask in masks[:3]:"),
+        (
+            "allows where most masks allow",
+            "    return combined",
+            "    return sum(ops.cast(m, 'int32') for m in masks if m is not None) * 2 > len(masks) if len(masks) > 2 else combined",
+        ),
+    ],
+)
+mutants(
+    MASKS,
+    "none_stands_for_no_restriction",
+    [
+        ("needs one mask at least", "    combined = None\n", "    combined, masks = masks[0], masks[1:]\n"),
+        (
+            "True without any mask",
+            "    combined = None\n",
+            "    if not masks:\n        return True\n    combined = None\n",
+        ),
+    ],
 )

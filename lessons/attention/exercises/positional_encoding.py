@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect_close, expect_raises, expect_shape, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_raises, expect_shape, mutants
 
 from ..oracles import TOLERANCE
 
@@ -55,12 +55,18 @@ def the_first_position_is_zeros_and_ones_in_turn(student, rng):
     ],
 )
 def every_value_follows_the_formula(student, rng):
-    """Columns 2i and 2i+1 of row p are sine and cosine of p / 10000^(2i/D), for three sets of sizes."""
+    """Columns 2i and 2i+1 of row p are sine and cosine of p / 10000^(2i/D) in float32, also for long texts."""
     for _ in range(3):
         length, width = draw_length_and_width(rng)
         received = student.positional_encoding(length, width)
         what = f"positional_encoding({length}, {width})"
         expect_close(received, positions(length, width), what=what, tolerance=TOLERANCE)
+        dtype = received.dtype.name
+        expect(dtype == "float32", required=f"{what} is float32, as Keras computes", received=dtype)
+    length, width = int(rng.integers(1000, 1500)), 2 * int(rng.integers(64, 128))  # a long text and a wide model
+    what = f"positional_encoding({length}, {width})"
+    # float32 knows an angle of 1,000 to a ten-thousandth
+    expect_close(student.positional_encoding(length, width), positions(length, width), what=what, tolerance=2e-3)
 
 
 @criterion(
@@ -92,8 +98,9 @@ def a_shift_turns_each_pair_by_one_angle(student, rng):
 def an_odd_width_is_an_error(student, rng):
     """An odd d_model raises a ValueError."""
     length, width = draw_length_and_width(rng)
-    with expect_raises("ValueError", what=f"positional_encoding({length}, {width + 1})"):
-        student.positional_encoding(length, width + 1)
+    for odd in (width + 1, 1):
+        with expect_raises("ValueError", what=f"positional_encoding({length}, {odd})"):
+            student.positional_encoding(length, odd)
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -249,4 +256,53 @@ def positional_encoding(length, d_model):
         rows.append(row)
     return ops.array(rows, dtype="float32")
 """,
+)
+accepted(
+    "sines and cosines as two halves that are shuffled together, the speeds as quotients",
+    """
+def positional_encoding(length, d_model):
+    if int(d_model) & 1:
+        raise ValueError(f"Every sine needs its cosine. Received: d_model = {d_model}.")
+    speeds = 1.0 / np.power(10000.0, np.arange(0, d_model, 2) / d_model)
+    angles = ops.convert_to_tensor(np.outer(np.arange(length), speeds).astype("float32"))
+    halves = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=1)
+    order = np.arange(d_model).reshape(2, -1).T.ravel()
+    return ops.take(halves, order, axis=1)
+""",
+)
+mutants(
+    POSITIONS,
+    "every_value_follows_the_formula",
+    [
+        (
+            "float64",
+            "ops.reshape(pairs, (length, d_model))",
+            'ops.cast(ops.reshape(pairs, (length, d_model)), "float64")',
+        ),
+        (
+            "positions in one byte",
+            'ops.arange(length, dtype="float32")',
+            'ops.cast(np.arange(length).astype("uint8"), "float32")',
+        ),
+        (
+            "angles in half precision",
+            "positions[:, None] * speeds[None, :]",
+            'ops.cast(ops.cast(positions[:, None] * speeds[None, :], "float16"), "float32")',
+        ),
+        (
+            "512 positions at most",
+            'ops.arange(length, dtype="float32")',
+            'ops.minimum(ops.arange(length, dtype="float32"), 511)',
+        ),
+        (
+            "begins anew after 1,000",
+            'ops.arange(length, dtype="float32")',
+            'ops.arange(length, dtype="float32") % 1000',
+        ),
+    ],
+)
+mutants(
+    POSITIONS,
+    "an_odd_width_is_an_error",
+    [("only for widths above 1", "d_model % 2 != 0", "d_model % 2 != 0 and d_model > 1")],
 )

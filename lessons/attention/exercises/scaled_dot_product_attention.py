@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_close, expect_gradients, expect_shape, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_gradients,
+    expect_shape,
+    expect_unchanged,
+    mutants,
+)
 
 from ..oracles import TOLERANCE, attend, distinct_sizes, draw, draw_mask, expect_pair, scores_of
 
@@ -22,6 +31,7 @@ def call_attention(student, query, key, value, mask=None):
     """Call the learner's attention and require a pair of the right shapes."""
     arguments = (query, key, value) if mask is None else (query, key, value, mask)
     result = student.scaled_dot_product_attention(*arguments)
+    expect_unchanged(student)
     output, weights = expect_pair(result, "scaled_dot_product_attention", "the output and the weights")
     batch, heads, length, _ = query.shape
     output = expect_shape(output, (batch, heads, length, value.shape[-1]), what="the output")
@@ -37,8 +47,12 @@ def call_attention(student, query, key, value, mask=None):
     ],
 )
 def output_and_weights_have_their_shapes(student, rng):
-    """The result is a pair: the output (B, H, T, E) and the weights (B, H, T, S)."""
+    """The result is a pair: the output (B, H, T, E) and the weights (B, H, T, S), also where some of them are 1."""
     call_attention(student, *draw_attention(rng))
+    query, key, value = draw_attention(rng)
+    call_attention(student, query[:1, :, :1], key[:1, :, :1], value[:1, :, :1])
+    call_attention(student, query[:, :1], key[:, :1], value[:, :1, :, :1])
+    call_attention(student, query[..., :1], key[..., :1], value)
 
 
 @criterion(
@@ -147,14 +161,14 @@ def the_output_is_the_weighted_mean_of_the_values(student, rng):
     ],
 )
 def forbidden_keys_get_no_weight(student, rng):
-    """Where the mask is False the weight is 0; where it is True it is above 0."""
+    """Where the mask is False the weight is exactly 0; where it is True it is above 0."""
     for _ in range(3):
         query, key, value = draw_attention(rng, scale=0.7)
         mask = draw_mask(rng, *scores_of(query, key).shape)
         _, weights = call_attention(student, query, key, value, mask)
         expect(
-            (weights[~mask] <= 1e-6).all(),
-            required="a weight of 0 where the mask is False",
+            (weights[~mask] == 0).all(),
+            required="a weight of exactly 0 where the mask is False",
             received=np.max(weights[~mask]),
         )
         expect(
@@ -205,18 +219,20 @@ def draw_tempting(rng, query, key):
     ],
 )
 def gradients_come_back_to_query_key_and_value(student, rng):
-    """The gradients of the output by query, key and value are right, with and without a mask."""
+    """The gradients of the output by query, key and value are right, with and without a mask, never nan."""
     b, h, t, k, e = (int(size) for size in rng.permutation([1, 2, 2, 3, 3]))
     s = int(rng.integers(2, 4))
     arrays = {"query": draw(rng, b, h, t, k), "key": draw(rng, b, h, s, k), "value": draw(rng, b, h, s, e)}
-    for mask in (None, rng.uniform(size=(b, h, t, s)) < 0.7):
+    mask = rng.uniform(size=(b, h, t, s)) < 0.7
+    mask[0, 0, 0] = False  # a query without any key: its gradients are 0, not nan
+    for allowed in (None, mask):
         expect_gradients(
             student,
             rng,
             "scaled_dot_product_attention",
             arrays,
-            lambda query, key, value, mask=mask: attend(query, key, value, mask)[0],
-            options={} if mask is None else {"mask": mask},
+            lambda query, key, value, allowed=allowed: attend(query, key, value, allowed)[0],
+            options={} if allowed is None else {"mask": allowed},
         )
 
 
@@ -272,7 +288,9 @@ def even_a_perfect_match_stays_forbidden(student, rng):
     key = key.astype(np.float32)
     _, weights = call_attention(student, query, key, value, mask)
     forbidden = weights[~np.broadcast_to(mask, weights.shape)]
-    expect((forbidden <= 1e-6).all(), required="a weight of 0 for every forbidden key", received=np.max(forbidden))
+    expect((forbidden == 0).all(), required="a weight of 0 for every forbidden key", received=np.max(forbidden))
+    expected = attend(query, key, value, mask)[1]
+    expect_close(weights, expected, what="the weights of the allowed keys beside them", tolerance=10 * TOLERANCE)
 
 
 @criterion(
@@ -301,10 +319,11 @@ def a_query_without_any_key_gets_zeros(student, rng):
     ],
 )
 def masks_broadcast(student, rng):
-    """Masks of shape (B, 1, 1, S), (1, 1, T, S) and (B, 1, T, S) serve all heads, queries or sentences."""
+    """Masks of shape (B, 1, 1, S), (1, 1, T, S), (B, 1, T, S), (B, H, 1, S) and (T, S) serve all that they leave out."""
     query, key, value = draw_attention(rng)
-    (batch, _, length, _), source = query.shape, key.shape[2]
-    for shape in ((batch, 1, 1, source), (1, 1, length, source), (batch, 1, length, source)):
+    (batch, heads, length, _), source = query.shape, key.shape[2]
+    shapes = (batch, 1, 1, source), (1, 1, length, source), (batch, 1, length, source), (batch, heads, 1, source)
+    for shape in (*shapes, (length, source)):
         mask = draw_mask(rng, *shape)
         output, weights = call_attention(student, query, key, value, mask)
         expected = attend(query, key, value, mask)
@@ -631,5 +650,99 @@ def scaled_dot_product_attention(query, key, value, mask=None):
     w = steps.softmax(ops.where(mask, s, ops.full_like(s, -1e30)))
     w = ops.multiply(w, ops.cast(mask, w.dtype))
     return [ops.matmul(w, value), w]
+""",
+)
+accepted(
+    "scores of minus infinity, safe since a query without any key is treated by itself",
+    """
+def scaled_dot_product_attention(query, key, value, mask=None):
+    scores = ops.matmul(query, ops.swapaxes(key, -2, -1)) * (1 / math.sqrt(query.shape[-1]))
+    if mask is None:
+        weights = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))
+    else:
+        some = ops.any(mask, axis=-1, keepdims=True)
+        safe = ops.where(ops.logical_or(mask, ops.logical_not(some)), scores, -float("inf"))
+        weights = ops.where(mask, ops.softmax(safe, axis=-1), 0.0)
+    return ops.matmul(weights, value), weights
+""",
+)
+mutants(
+    ATTENTION,
+    "gradients_come_back_to_query_key_and_value",
+    [
+        (
+            "right weights, and a gradient of nan where no key is allowed",
+            BOTH,
+            "odds = ops.exp(scores) * (1.0 if mask is None else ops.cast(mask, 'float32'))\n"
+            "    weights = odds / ops.sum(odds, axis=-1, keepdims=True)\n"
+            "    if mask is not None:\n        weights = ops.where(ops.isnan(weights), 0.0, weights)",
+        ),
+        ("the value is a constant", "ops.matmul(weights, value)", "ops.matmul(weights, ops.stop_gradient(value + 0))"),
+    ],
+)
+mutants(
+    ATTENTION,
+    "masks_broadcast",
+    [
+        (
+            "takes the axis of the heads away",
+            BEFORE,
+            "mask = mask[:, :1]; " + BEFORE,
+        ),
+        ("counts on four axes", BEFORE, "mask = ops.transpose(mask, (0, 1, 2, 3)); " + BEFORE),
+        (
+            "takes two axes for sentences and keys",
+            BEFORE,
+            "mask = mask if len(mask.shape) == 4 else mask[:, None, None, :]; " + BEFORE,
+        ),
+    ],
+)
+mutants(
+    ATTENTION,
+    "output_and_weights_have_their_shapes",
+    [
+        ("drops axes of length 1", "return output, weights", "return ops.squeeze(output), ops.squeeze(weights)"),
+        (
+            "drops the axis of a single head",
+            "return output, weights",
+            "return output, weights[:, 0] if key.shape[1] == 1 else weights",
+        ),
+    ],
+)
+mutants(
+    ATTENTION,
+    "forbidden_keys_get_no_weight",
+    [
+        ("a tiny weight for forbidden keys", AFTER, "weights = ops.where(mask, weights, 1e-7)"),
+        (
+            "the mask for the first head only",
+            BEFORE,
+            "mask = ops.concatenate([mask[:, :1], ops.ones_like(mask[:, 1:])], axis=1); " + BEFORE,
+        ),
+    ],
+)
+mutants(
+    ATTENTION,
+    "the_allowed_keys_share_the_whole_weight",
+    [
+        (
+            "the largest score of all keys, forbidden ones too",
+            SOFT,
+            "ops.exp(scores - ops.max(ops.matmul(query, ops.swapaxes(key, -1, -2)) / math.sqrt(key.shape[-1]), "
+            "axis=-1, keepdims=True))\n"
+            "    weights = weights / (ops.sum(weights, axis=-1, keepdims=True) + 1e-9)",
+        ),
+    ],
+)
+accepted(
+    "minus infinity, and 0 in place of nan",
+    """
+def scaled_dot_product_attention(query, key, value, mask=None):
+    scores = ops.matmul(query, ops.swapaxes(key, -1, -2)) / key.shape[-1] ** 0.5
+    if mask is not None:
+        scores = ops.where(mask, scores, -np.inf)
+    weights = ops.softmax(scores)
+    weights = ops.where(ops.isnan(weights), 0.0, weights)
+    return ops.matmul(weights, value), weights
 """,
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_close, expect_gradients, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_gradients, expect_unchanged, mutants
 
 from ..oracles import distinct_sizes, draw, softmax
 
@@ -32,7 +32,7 @@ def weights_are_exponentials_over_their_sum(student, rng):
     ],
 )
 def any_axis_can_be_chosen(student, rng):
-    """The weights sum to 1 along the chosen axis, counted from the left or from the right, for four axes or one."""
+    """The weights sum to 1 along the chosen axis, counted from the left or from the right, for any number of axes."""
     scores = draw(rng, *distinct_sizes(rng, 4))
     for axis in (*range(4), -2, -4):
         expected = softmax(scores.astype(np.float64), axis)
@@ -41,10 +41,12 @@ def any_axis_can_be_chosen(student, rng):
     expect_close(
         student.softmax(square, 0), softmax(square.astype(np.float64), 0), what="softmax(scores, 0)", tolerance=1e-5
     )
-    vector = draw(rng, 5)
-    expect_close(
-        student.softmax(vector, 0), softmax(vector.astype(np.float64), 0), what="softmax of one axis", tolerance=1e-5
-    )
+    for shape, axis in (((5,), 0), ((2, 3, 4), 1), ((2, 3, 4), -3), ((3, 1), -1), ((2, 3, 1, 2, 2), 1)):
+        scores = draw(rng, *shape)
+        received = student.softmax(scores, axis=axis)
+        expect_unchanged(student)
+        expected = softmax(scores.astype(np.float64), axis)
+        expect_close(received, expected, what=f"softmax of shape {shape}, axis={axis}", tolerance=1e-5)
 
 
 @criterion(
@@ -59,6 +61,10 @@ def huge_scores_give_right_finite_weights(student, rng):
     signs = rng.choice([-1.0, 1.0], size=distinct_sizes(rng, 2, low=3))
     scores = (1e4 * signs + rng.integers(0, 3, size=signs.shape)).astype(np.float32)
     expect_close(student.softmax(scores), softmax(scores.astype(np.float64)), what="softmax(scores)", tolerance=2e-3)
+    scores = draw(rng, *signs.shape)
+    scores[:, 0] = -1e9  # as attention writes it for a key that is forbidden
+    expected = softmax(scores.astype(np.float64))
+    expect_close(student.softmax(scores), expected, what="softmax(scores) with scores of -1e9", tolerance=1e-5)
 
 
 @criterion(
@@ -110,6 +116,37 @@ def gradients_come_back_to_the_scores(student, rng):
             lambda scores, axis=axis: softmax(scores, axis),
             options={"axis": axis},
         )
+
+
+OPEN = """
+def make_softmax_model(axis):
+    import keras
+
+    class Softmax(keras.layers.Layer):
+        def call(self, scores):
+            return softmax(scores, axis=axis)
+
+    scores = keras.Input((None, None))
+    return keras.Model(scores, Softmax()(scores))
+"""
+
+
+@criterion(
+    hints=[
+        "While Keras compiles a model, the sizes may be open. Does your code ask for them as numbers?",
+        "ops.max and ops.sum need no sizes: with `keepdims=True` everything fits by itself.",
+    ],
+)
+def sizes_may_be_open(student, rng):
+    """The function works in a model whose sizes are open, for one shape after another."""
+    student.define(OPEN)
+    for axis in (-1, 1):
+        model = student.make_softmax_model(axis)
+        for _ in range(2):
+            scores = draw(rng, *distinct_sizes(rng, 3))
+            expected = softmax(scores.astype(np.float64), axis)
+            what = f"softmax(scores, axis={axis}) in a model, for the shape {scores.shape}"
+            expect_close(model(scores), expected, what=what, tolerance=1e-5)
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -243,4 +280,54 @@ def softmax(scores, axis=-1):
     odds = ops.power(math.e, ops.subtract(scores, top))
     return odds * ops.reciprocal(ops.sum(odds, axis=axis, keepdims=True))
 """,
+)
+accepted(
+    "exponentials taken twice, every argument by its place",
+    """
+def softmax(scores, axis=-1):
+    scores = ops.convert_to_tensor(scores, dtype="float32")
+    rest = scores - ops.max(scores, axis, True)
+    return ops.divide(ops.exp(rest), ops.sum(ops.exp(rest), axis, True))
+""",
+)
+mutants(
+    SOFTMAX,
+    "sizes_may_be_open",
+    [
+        (
+            "repeats the sum as often as there are scores",
+            "odds / total",
+            "odds / ops.repeat(total, scores.shape[axis], axis=axis)",
+        ),
+        ("lays the sizes down", "    highest", "    scores = ops.reshape(scores, tuple(scores.shape))\n    highest"),
+    ],
+)
+mutants(
+    SOFTMAX,
+    "any_axis_can_be_chosen",
+    [
+        (
+            "subtracts in place",
+            "    highest",
+            "    if isinstance(scores, np.ndarray):\n"
+            "        scores -= scores.max(axis=axis, keepdims=True)\n    highest",
+        ),
+        (
+            "knows two or four axes only",
+            "    highest",
+            "    axis = axis if len(scores.shape) in (2, 4) else -1\n    highest",
+        ),
+    ],
+)
+mutants(
+    SOFTMAX,
+    "huge_scores_give_right_finite_weights",
+    [
+        ("adds a small constant to be safe from 0", "total\n", "(total + 1e-3)\n"),
+    ],
+)
+mutants(
+    SOFTMAX,
+    "weights_are_exponentials_over_their_sum",
+    [("half precision", "odds / total", "ops.cast(ops.cast(odds, 'float16') / ops.cast(total, 'float16'), 'float32')")],
 )

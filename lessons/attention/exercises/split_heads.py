@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_close, expect_raises, expect_shape, mutants
+from llmcourse.checking import (
+    accepted,
+    criterion,
+    expect,
+    expect_close,
+    expect_gradients,
+    expect_raises,
+    expect_shape,
+    mutants,
+)
 
 from ..oracles import distinct_sizes, draw
 
@@ -101,13 +110,13 @@ def a_width_that_cannot_be_shared_out_is_an_error(student, rng):
 
 @criterion(
     hints=[
-        "While Keras compiles a model, the batch size is not known yet. What is x.shape[0] then?",
-        "x.shape[0] is None there. `ops.shape(x)` gives something that reshape can use.",
+        "While Keras compiles a model, the batch size and the length are not known yet. What is x.shape[0] then?",
+        "x.shape[0] and x.shape[1] are None there. `ops.shape(x)` gives something that reshape can use.",
         "`batch, length, d_model = ops.shape(x)`",
     ],
 )
-def the_batch_size_may_be_open(student, rng):
-    """Both functions work inside a Keras model whose batch size is not known yet."""
+def batch_size_and_length_may_be_open(student, rng):
+    """Both functions work inside a Keras model whose batch size and length are not known yet."""
     student.define(
         """
 import keras
@@ -120,14 +129,43 @@ class ThereAndBack(keras.layers.Layer):
     def call(self, x):
         return merge_heads(split_heads(x, self.num_heads))
 
-def through_a_model(x, num_heads):
-    inputs = keras.Input(x.shape[1:])
-    return keras.Model(inputs, ThereAndBack(num_heads)(inputs))(x)
+class Heads(keras.layers.Layer):
+    def call(self, x):
+        return merge_heads(x)
+
+def make_models(num_heads, width):
+    inputs, heads = keras.Input((None, num_heads * width)), keras.Input((num_heads, None, width))
+    return keras.Model(inputs, ThereAndBack(num_heads)(inputs)), keras.Model(heads, Heads()(heads))
 """
     )
-    b, t, h, k = draw_heads(rng)
-    x = draw(rng, b, t, h * k)
-    expect_close(student.through_a_model(x, h), x, what="split and merged inside a model", tolerance=0)
+    _, _, h, k = draw_heads(rng)
+    there_and_back, merge = student.make_models(h, k)
+    for _ in range(2):
+        b, t = distinct_sizes(rng, 2)
+        x = draw(rng, b, t, h * k)
+        expect_close(there_and_back(x), x, what="split and merged inside a model", tolerance=0)
+        pieces = draw(rng, b, h, t, k)
+        expected = np.concatenate([pieces[:, head] for head in range(h)], axis=-1)
+        expect_close(merge(pieces), expected, what="merged inside a model", tolerance=0)
+
+
+@criterion(
+    hints=[
+        "Does a gradient come back through both functions?",
+        "Both only move numbers: with ops.reshape and ops.transpose the gradient moves back by itself.",
+    ],
+)
+def gradients_move_back(student, rng):
+    """The gradient comes back through both functions to the place where each number came from."""
+    x = draw(rng, 2, 3, 4)
+
+    def split(x):
+        return np.stack([x[:, :, :2], x[:, :, 2:]], axis=1)
+
+    expect_gradients(student, rng, "split_heads", {"x": x}, split, options={"num_heads": 2})
+    expect_gradients(
+        student, rng, "merge_heads", {"x": split(x)}, lambda x: np.concatenate([x[:, 0], x[:, 1]], axis=-1)
+    )
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -257,8 +295,18 @@ mutants(
 )
 mutants(
     HEADS,
-    "the_batch_size_may_be_open",
+    "batch_size_and_length_may_be_open",
     [
+        (
+            "needs to know the length",
+            "batch, length, d_model = ops.shape(x)",
+            "batch, (length, d_model) = ops.shape(x)[0], map(int, x.shape[1:])",
+        ),
+        (
+            "needs to know the length on the way back",
+            "batch, heads, length, width = ops.shape(x)",
+            "batch, (heads, length, width) = ops.shape(x)[0], map(int, x.shape[1:])",
+        ),
         ("takes x.shape[0]", "batch, length, d_model = ops.shape(x)", "batch, length, d_model = x.shape"),
         ("goes through NumPy", "ops.transpose(pieces, (0, 2, 1, 3))", "np.transpose(np.asarray(pieces), (0, 2, 1, 3))"),
         (
@@ -316,5 +364,38 @@ def split_heads(x, num_heads):
 def merge_heads(x):
     b, h, t, k = ops.shape(x)
     return ops.reshape(ops.einsum("bhtk->bthk", x), (b, t, h * k))
+""",
+)
+mutants(
+    HEADS,
+    "gradients_move_back",
+    [
+        (
+            "cuts the way back",
+            "return ops.transpose(pieces, (0, 2, 1, 3))",
+            "return ops.stop_gradient(ops.transpose(pieces, (0, 2, 1, 3)))",
+        ),
+        (
+            "cuts the way back when it merges",
+            "return ops.reshape(exchanged",
+            "return ops.reshape(ops.stop_gradient(exchanged)",
+        ),
+    ],
+)
+accepted(
+    "one slice for each head, and all sizes by name",
+    """
+def split_heads(x, num_heads):
+    *_, width = x.shape
+    each = width // num_heads
+    if each * num_heads != width:
+        raise ValueError(f"D = {width} is not a multiple of H = {num_heads}.")
+    return ops.stack([x[..., head * each : (head + 1) * each] for head in range(num_heads)], axis=-3)
+
+
+def merge_heads(x):
+    size = ops.shape(x)
+    turned = ops.moveaxis(x, -3, -2)
+    return ops.reshape(turned, (size[0], size[2], size[1] * size[3]))
 """,
 )
