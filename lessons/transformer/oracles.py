@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import expect, expect_shape, mutant, replace_once
-from llmcourse.checking.raised import StudentError
+from llmcourse.checking import expect, expect_shape
 
 PAD, START, END = 0, 2, 3
 
@@ -113,33 +112,6 @@ def smoothed_loss(targets, logits, epsilon):
     return float(-(q * log_probs).sum(axis=-1)[real].mean()) if real.any() else 0.0
 
 
-def positional(length, width):
-    angles = np.arange(length)[:, None] / 10000.0 ** (np.arange(0, width, 2) / width)
-    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, width)
-
-
-def expect_verdicts(student, rng, probe, patients):
-    """Require that a probe tells sick from healthy: True for the healthy patients, False for the others, in any order.
-
-    Args:
-        student: the learner's side.
-        rng: draws the order.
-        probe: the name of the learner's function.
-        patients: for each whether it is healthy, what it does in words, and the probe's arguments.
-    """
-    for place in rng.permutation(len(patients)):
-        healthy, words, arguments = patients[place]
-        required = f"{probe} returns {healthy} for {'a healthy one' if healthy else 'a sick one'}: {words}"
-        try:
-            verdict = getattr(student, probe)(*arguments)
-        except StudentError as error:
-            if error.cause in ("stub", "missing"):
-                raise
-            expect(False, required=required, received=error.with_line)
-        expect(isinstance(verdict, bool | np.bool_), required=f"{probe} returns True or False", received=verdict)
-        expect(bool(verdict) == healthy, required=required, received=str(verdict))
-
-
 MAKE_LAYER = """
 def make_layer(kind, d_model, num_heads, d_ff, dropout, weights):
     layer = {"EncoderLayer": lambda *sizes: EncoderLayer(*sizes), "DecoderLayer": lambda *sizes: DecoderLayer(*sizes)}[
@@ -239,16 +211,3 @@ ENTER_1, ENTER_2 = "y = self.self_attention_norm(x)", "self.feed_forward(self.fe
 
 
 ATTEND = "self.self_attention(y, y, mask=mask)"
-
-
-def break_listing(healthy, faults):
-    """Declare the broken listing, each fault left alone, and each fault repaired while the others stay."""
-
-    def broken(kept):
-        return replace_once(healthy, *(text for _, _, *pieces in kept for text in pieces))
-
-    for fault in faults:
-        mutant(fails=fault[1], why=f"the broken listing as it stands: {fault[0]}", source=broken(faults))
-        mutant(fails=fault[1], why=f"left alone: {fault[0]}", source=broken([fault]))
-        others = [other for other in faults if other is not fault]
-        mutant(fails=others[0][1], why=f"repairs only this: {fault[0]}", source=broken(others))

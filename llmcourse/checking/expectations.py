@@ -12,20 +12,28 @@ from llmcourse.checking.student import Handle, Student
 from llmcourse.checking.values import describe_type
 
 TOLERANCES = {"float64": 1e-7, "complex128": 1e-7}  # float32 and below: 1e-4
+_SHOWN_WHOLE = 8  # entries of an array
 
 
 class Failed(AssertionError):  # noqa: N818  (read as a word in a report)
-    """Says that a value is not what a criterion requires."""
+    """Says that a value is not what a criterion requires; `hints` stand in place of the criterion's own."""
 
-    def __init__(self, required: str, received: str):
+    def __init__(self, required: str, received: str, hints: Sequence[str] = ()):
         super().__init__(f"Required: {required} Received: {received}")
-        self.required, self.received = required, received
+        self.required, self.received, self.hints = required, received, tuple(hints)
 
 
-def expect(condition: Any, *, required: str, received: Any) -> None:
-    """Require that a condition holds; say what was required and what was received where it does not."""
+def expect(condition: Any, *, required: str, received: Any, hints: Sequence[str] = ()) -> None:
+    """Require that a condition holds; say what was required and what was received where it does not.
+
+    Args:
+        condition: true or false, as `bool` has it.
+        required: in words.
+        received: in words, or the value itself.
+        hints: for this very failure, where the hints of the criterion would mislead.
+    """
     if not condition:
-        raise Failed(required, received if isinstance(received, str) else show(received))
+        raise Failed(required, received if isinstance(received, str) else show(received), hints)
 
 
 def expect_shape(received: Any, shape: Sequence[int], *, what: str = "the result") -> np.ndarray:
@@ -75,9 +83,21 @@ def expect_equal(received: Any, expected: Any, *, what: str = "the result") -> N
     if isinstance(expected, np.ndarray):
         array = expect_shape(received, expected.shape, what=what)
         if not np.array_equal(array, expected):
-            raise Failed(f"{what} = {show(expected)}", show(array))
+            raise _first_difference(array, expected, what)
     elif isinstance(received, np.ndarray) or not bool(received == expected):
         raise Failed(f"{what} = {show(expected)}", show(received))
+
+
+def _first_difference(array: np.ndarray, expected: np.ndarray, what: str) -> Failed:
+    """Show both arrays where they are short; of longer ones, which would look alike, the first entry that differs."""
+    if array.size <= _SHOWN_WHOLE or array.dtype.kind not in "biuf":
+        return Failed(f"{what} = {show(expected)}", show(array))
+    wrong = np.argwhere(array != expected)
+    place = tuple(int(index) for index in wrong[0])
+    return Failed(
+        f"{what}[{', '.join(map(str, place))}] = {_number(expected[place])}",
+        f"{_number(array[place])}; {len(wrong)} of {array.size} values differ",
+    )
 
 
 @contextmanager
@@ -110,7 +130,7 @@ def expect_unchanged(student: Student) -> None:
 def show(value: Any, limit: int = 160) -> str:
     """Show a value in one short line, arrays with their shape."""
     if isinstance(value, np.ndarray):
-        text = np.array2string(value, precision=4, threshold=8, edgeitems=2, separator=", ")
+        text = np.array2string(value, precision=4, threshold=_SHOWN_WHOLE, edgeitems=2, separator=", ")
         text = f"array of shape {value.shape}: {' '.join(text.split())}"
     elif isinstance(value, np.generic | float) and not isinstance(value, np.str_):
         text = _number(value)

@@ -2,6 +2,8 @@
 
 import dis
 import linecache
+import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from types import TracebackType
@@ -13,6 +15,10 @@ from llmcourse.checking.values import NotPlainError
 MAX_TEXT, MAX_ANCESTORS = 2000, 50
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _TENSORFLOWS_PREFIX = "tf__"  # of the name of a function that TensorFlow translated
+_FRAMES = re.compile(r'\A.*^ +File "[^"]*", line \d+, in [^\n]*\n[^\n]*\n', re.DOTALL | re.MULTILINE)  # to the last
+_CALLING = re.compile(r"Exception encountered when calling (.+?)\.\n\n(.*?)(\n\nArguments received by .*)?", re.DOTALL)
+_NAMES_OF_NODES = re.compile(r"\x1b\[\d+m|\{\{function_node [^}]*\}\} ?| ?\[Op:\w+\]( name:)? ?|\n\t \[\[\{\{node .*")
+_OPERATION = re.compile(r"'\{\{node [^}]*\}\} = (\w+)\[[^']*'")
 
 
 class MissingNameError(NameError):
@@ -132,9 +138,18 @@ def _full_name(kind: type) -> str:
 def _message(error: BaseException) -> str:
     """Give an error's own words; a learner's class may fail to say any."""
     try:
-        return str(error)[:MAX_TEXT]
+        return _unwrapped(str(error), type(error).__name__)[:MAX_TEXT]
     except Exception as second:
         return f"(its message cannot be shown: {type(second).__name__})"
+
+
+def _unwrapped(message: str, kind: str) -> str:
+    """Take out what Keras and TensorFlow wrap around an error's own words: frames, arguments, names of nodes."""
+    text = _OPERATION.sub(r"\1", _NAMES_OF_NODES.sub("", _FRAMES.sub("", message)))
+    text = textwrap.dedent(text).strip().removeprefix(f"{kind}: ")
+    while called := _CALLING.fullmatch(text):
+        text = f"{called[2].strip()} (in {called[1]})"
+    return text
 
 
 def _line(error: BaseException, namespace: dict[str, Any]) -> str:

@@ -86,7 +86,9 @@ def _summary(result: Result) -> str:
     if result.untouched:
         return "not written yet"
     missing = sum(not outcome.passed for outcome in result.outcomes)
-    return f"{missing} of {len(result.outcomes)} {'criterion' if len(result.outcomes) == 1 else 'criteria'} not met"
+    advice = "; mend the first one first, the others may follow from it" if missing > 1 else ""
+    words = "criterion" if len(result.outcomes) == 1 else "criteria"
+    return f"{missing} of {len(result.outcomes)} {words} not met{advice}"
 
 
 def _text(result: Result) -> Iterable[str]:

@@ -92,7 +92,8 @@ def run_criterion(lesson_id: str, item: Criterion, student: Student, seed: str) 
         student._reseed(int(rng.integers(2**31)))
         item.function(student, rng)
     except Failed as failure:
-        return failed_outcome(item, "failed", failure.required, failure.received)
+        outcome = failed_outcome(item, "failed", failure.required, failure.received)
+        return replace(outcome, hints=failure.hints or outcome.hints)
     except StudentError as error:
         return _raised_outcome(item, error)
     except NotPlainError as error:

@@ -122,6 +122,14 @@ def test_each_further_check_gives_one_more_hint(notebook):
     assert str(check("double")).count("hint: ") == 0
 
 
+def test_where_several_criteria_fail_the_first_comes_first(notebook):
+    check, write, _ = notebook
+    write("def double(x): return 3 * x + 1")
+    assert "2 of 2 criteria not met; mend the first one first" in str(check("double"))
+    write("def double(x): return 3 * x")
+    assert "mend" not in str(check("double"))
+
+
 def test_an_error_in_the_code_is_shown_with_its_line_and_no_stack(notebook):
     check, write, _ = notebook
     write("def double(x):\n    return x.twice")

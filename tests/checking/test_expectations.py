@@ -77,6 +77,24 @@ def test_expect_keeps_the_words():
     assert (error.required, error.received) == ("loss below 1", "1.5")
 
 
+def test_hints_may_belong_to_one_failure():
+    assert failure(expect, False, required="this", received="that", hints=["look here"]).hints == ("look here",)
+    assert failure(expect, False, required="this", received="that").hints == ()
+
+
+def test_of_long_arrays_the_first_entry_that_differs_is_named():
+    received = np.zeros((10, 10), dtype=int)
+    received[3, 7] = received[5, 0] = 2
+    error = failure(expect_equal, received, np.zeros((10, 10), dtype=int), what="the matrix")
+    assert error.required == "the matrix[3, 7] = 0"
+    assert error.received == "2; 2 of 100 values differ"
+    error = failure(expect_equal, np.array([1, 2]), np.array([1, 3]))
+    assert (error.required, error.received) == (
+        "the result = array of shape (2,): [1, 3]",
+        "array of shape (2,): [1, 2]",
+    )
+
+
 def test_required_errors():
     with expect_raises("ValueError"):
         raise StudentError("ValueError", "no")

@@ -76,6 +76,50 @@ def test_what_only_looks_like_a_stub_is_an_error(name):
     assert raised(OTHERS[name]).cause == ""
 
 
+KERAS = """
+        from llmcourse.runtime import load_keras
+        keras = load_keras()
+        import numpy as np, tensorflow as tf
+        from keras import ops
+        class Layer(keras.layers.Layer):
+            def call(self, x): return ops.matmul(x, ops.ones((4, 2)))
+        class Model(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.layer = Layer()
+            def call(self, x): return self.layer(x)
+        """
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("Layer()(x)", "Matrix size-incompatible: In[0]: [2,3], In[1]: [4,2] (in Layer.call())"),
+        ("Model()(x)", "Matrix size-incompatible: In[0]: [2,3], In[1]: [4,2] (in Layer.call())"),
+        (
+            "tf.function(Model())(x)",
+            "Dimensions must be equal, but are 3 and 4 for MatMul with input shapes: [2,3], [4,2]. (in Layer.call())",
+        ),
+        ("keras.layers.Embedding(5, 3)(np.array([[1, 7]]))", "indices[0,1] = 7 is not in [0, 5) (in Embedding.call())"),
+    ],
+)
+def test_of_a_long_message_of_keras_the_words_of_the_error_itself_are_kept(call, message):
+    source = textwrap.dedent(KERAS) + f"def f(): x = np.ones((2, 3), 'float32'); return {call}"
+    assert raised(source).message == message
+
+
+def test_of_an_error_in_fit_the_words_of_the_error_itself_are_kept():
+    source = textwrap.dedent(KERAS) + textwrap.dedent(
+        """
+        def f():
+            model = keras.Sequential([keras.layers.Embedding(5, 3)])
+            model.compile("sgd", "mse")
+            model.fit(np.array([[1, 7]]), np.ones((1, 2, 3)), verbose=0)
+        """
+    )
+    assert raised(source).message == "indices[0,1] = 7 is not in [0, 5)"
+
+
 def test_an_error_of_tensorflow_is_no_stub():
     error = raised(
         """

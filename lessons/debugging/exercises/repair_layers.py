@@ -346,11 +346,11 @@ def transform(source, target, weights, scale):
 @criterion(
     points=3,
     hints=[
-        "Compare your call line by line with the two boxes of parts 2 and 3.",
+        "Compare your call line by line with the formulas above the exercise. Is each norm that you make also called?",
         "Norm before each sub-layer, the sum with x from before the norm, encoder_norm and decoder_norm at the end.",
     ],
 )
-def the_logits_are_those_of_the_two_boxes(student, rng):
+def the_logits_are_those_of_the_formulas(student, rng):
     """With given weights and sizes that all differ, the logits are those of the formulas (with or without sqrt(D))."""
     student.define(PROBES)
     heads, half, sentences, source_length, target_length = distinct_sizes(rng, 5, low=2, high=7)
@@ -668,7 +668,7 @@ mutants(
 )
 mutants(
     MODEL,
-    "the_logits_are_those_of_the_two_boxes",
+    "the_logits_are_those_of_the_formulas",
     [
         ("forgets the encoder's last norm", "memory = self.encoder_norm(x)", "memory = x"),
         ("forgets the decoder's last norm", "self.to_logits(self.decoder_norm(x))", "self.to_logits(x)"),

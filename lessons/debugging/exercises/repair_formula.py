@@ -365,7 +365,7 @@ def repaired_attention(x, memory, w_query, w_key, w_value, mask=None, causal=Fal
         allowed = ops.logical_and(allowed, ops.expand_dims(mask, 1))
     if causal:
         allowed = ops.logical_and(allowed, np.tri(x.shape[1], memory.shape[1], dtype=bool)[None])
-    weights = steps.softmax(ops.where(allowed, scores, -1e9), axis=-1)
+    weights = ops.softmax(ops.where(allowed, scores, -1e9), axis=-1)
     return ops.matmul(weights, value), weights
 """,
 )
