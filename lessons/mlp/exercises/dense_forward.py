@@ -31,7 +31,7 @@ def one_row_for_each_sample_and_one_column_for_each_neuron(student, rng):
 def each_answer_is_the_weighted_sum_plus_the_bias(student, rng):
     """Row n, column u is the sum over d of x[n, d] * weights[d, u], plus bias[u], and the inputs stay as they are."""
     n, d, u = distinct_sizes(rng, 3)
-    for shape in ((n, d, u), (d, d, d)):  # square ones too: there no shape gives a mistake away
+    for shape in ((n, d, u), (n, d, u), (d, d, d)):  # the same shape again; in a square no shape gives a mistake away
         x, weights, bias = rng.normal(size=shape[:2]), rng.normal(size=shape[1:]), rng.normal(size=shape[2])
         expected = np.einsum("nd,du->nu", x, weights) + bias
         expect_close(student.dense_forward(x, weights, bias), expected, what="dense_forward(x, weights, bias)")
@@ -40,15 +40,33 @@ def each_answer_is_the_weighted_sum_plus_the_bias(student, rng):
 
 @criterion(
     hints=[
-        "What is the shape of x for one sample, and what should be the shape of the result?",
-        "One sample still is a row: (1, D) in, (1, U) out. Do not drop the axis of length 1.",
+        "What is the shape of x for one sample, and what should be the shape of the result? And for one neuron?",
+        "One sample still is a row: (1, D) in, (1, U) out. One neuron still is a column. Keep the axes of length 1.",
     ],
 )
 def a_single_sample_keeps_its_row(student, rng):
-    """For one sample, x (1, D), the result has the shape (1, U)."""
-    d, u = distinct_sizes(rng, 2)
-    x, weights, bias = rng.normal(size=(1, d)), rng.normal(size=(d, u)), rng.normal(size=u)
-    expect_close(student.dense_forward(x, weights, bias), x @ weights + bias, what="dense_forward for one sample")
+    """For one sample, x (1, D), the result has the shape (1, U), and for one neuron the shape (N, 1)."""
+    n, d, u = distinct_sizes(rng, 3)
+    for shape, words in (((1, d, u), "one sample"), ((n, d, 1), "one neuron"), ((n, 1, u), "one feature")):
+        x, weights, bias = rng.normal(size=shape[:2]), rng.normal(size=shape[1:]), rng.normal(size=shape[2])
+        expect_close(student.dense_forward(x, weights, bias), x @ weights + bias, what=f"dense_forward for {words}")
+
+
+@criterion(
+    hints=[
+        "How large and how small may the answer of a neuron be?",
+        "Any sum is a right answer, 100,000 as well as -100,000. Limit, round and change nothing.",
+    ],
+)
+def large_answers_come_out_as_they_are(student, rng):
+    """Answers and biases in the hundred thousands, of both signs, come out as they are."""
+    n, d, u = distinct_sizes(rng, 3)
+    x, weights = rng.normal(scale=1000, size=(n, d)), rng.normal(scale=1000, size=(d, u))
+    bias = rng.choice([-1.0, 1.0], size=u) * rng.uniform(2e5, 9e5, size=u)
+    bias[:2] = np.abs(bias[0]), -np.abs(bias[1])
+    for samples in (x, 0 * x):
+        what = "dense_forward for large numbers" if samples.any() else "dense_forward for x = 0 and large biases"
+        expect_close(student.dense_forward(samples, weights, bias), samples @ weights + bias, what=what)
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -80,12 +98,39 @@ mutants(
         ("the mean over the inputs instead of the sum", "+ bias", "/ x.shape[1] + bias"),
         ("applies ReLU already", PIECE, "np.maximum(x @ weights + bias, 0)"),
         ("writes into the weights", "    return", "    weights *= 1.5\n    return"),
+        (
+            "remembers the weights of the first call",
+            f"(x, weights, bias):\n    return {PIECE}",
+            "(x, weights, bias, kept={}):\n    return x @ kept.setdefault(weights.shape, weights) + bias",
+        ),
+        (
+            "transposes the weights where they are square",
+            "@ weights",
+            "@ (weights.T if len(weights) == len(bias) else weights)",
+        ),
+        ("whole numbers", PIECE, "np.rint(x @ weights + bias)"),
     ],
 )
 mutants(
     DENSE,
     "a_single_sample_keeps_its_row",
-    [("drops the axis of a single sample", PIECE, "np.squeeze(x @ weights + bias)")],
+    [
+        ("drops the axis of a single sample", PIECE, "np.squeeze(x @ weights + bias)"),
+        (
+            "drops the axis of a single neuron",
+            PIECE,
+            "(x @ weights + bias)[:, 0] if len(bias) == 1 else x @ weights + bias",
+        ),
+    ],
+)
+mutants(
+    DENSE,
+    "large_answers_come_out_as_they_are",
+    [
+        ("limits the answers", PIECE, "np.clip(x @ weights + bias, -1000, 1000)"),
+        ("limits the biases", "+ bias", "+ np.clip(bias, -100, 100)"),
+        ("half precision", PIECE, "(x @ weights + bias).astype(np.float16)"),
+    ],
 )
 
 # --- right answers written otherwise ----------------------------------------------------------------------------------
@@ -114,5 +159,15 @@ def dense_forward(x, weights, bias):
         for u in range(weights.shape[1]):
             result[n, u] = bias[u] + sum(a * b for a, b in zip(sample, weights[:, u]))
     return result
+""",
+)
+accepted(
+    "all products at once, then their sum",
+    """
+def dense_forward(x, weights, bias):
+    products = x[:, :, np.newaxis] * weights[np.newaxis]
+    answers = products.sum(axis=1)
+    answers += bias
+    return answers
 """,
 )

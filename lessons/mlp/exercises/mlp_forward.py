@@ -6,7 +6,7 @@ from ..oracles import distinct_sizes, draw_params, expect_dict, expect_pair, for
 
 
 def draw(rng, layers):
-    samples, *sizes = distinct_sizes(rng, layers + 2, low=2, high=12)
+    samples, *sizes = distinct_sizes(rng, layers + 2, low=2, high=layers + 8)
     return draw_params(rng, sizes), rng.normal(size=(samples, sizes[0]))
 
 
@@ -26,6 +26,13 @@ def two_layers_give_the_logits(student, rng):
     """With two layers, the first value is relu(x W1 + b1) W2 + b2, float (N, C)."""
     params, x = draw(rng, 2)
     expect_close(call_forward(student, params, x)[0], forward(params, x)[0], what="the logits of two layers")
+    for scale in (1e4, 1e-3):
+        expected = forward(params, scale * x)[0]
+        expect_close(call_forward(student, params, scale * x)[0], expected, what=f"the logits for x times {scale:g}")
+    width, classes = distinct_sizes(rng, 2)
+    params, x = draw_params(rng, (width, width, classes)), rng.normal(size=(width, width))
+    expected = forward(params, x)[0]
+    expect_close(call_forward(student, params, x)[0], expected, what=f"the logits of {width} samples with W1 square")
 
 
 @criterion(
@@ -51,8 +58,8 @@ def logits_may_be_negative(student, rng):
     ],
 )
 def any_number_of_layers_works(student, rng):
-    """With one, three and five layers the logits are right as well."""
-    for layers in (1, 3, 5):
+    """With one, three, five and eleven layers the logits are right as well."""
+    for layers in (1, 3, 5, 11):
         params, x = draw(rng, layers)
         words = "one layer" if layers == 1 else f"{layers} layers"
         expect_close(call_forward(student, params, x)[0], forward(params, x)[0], what=f"the logits of {words}")
@@ -61,19 +68,20 @@ def any_number_of_layers_works(student, rng):
 @criterion(
     points=2,
     hints=[
-        "Which names does the cache of the example below the box have?",
+        "Which names does the text above the exercise give for two layers? Is there an a2?",
         "a0 is x; z1 and a1 are before and after the first ReLU; the last entry is zL, without an a.",
         "`cache[f'z{layer}'] = z` in each layer, and `cache[f'a{layer}'] = activation` below the ReLU.",
     ],
 )
 def the_cache_keeps_what_the_way_back_needs(student, rng):
     """The second value is a dict: "a0" is x, then "z1", "a1" and so on, up to "zL", the logits."""
-    for layers in (2, 4):
+    for layers in (2, 4, 2, 1):  # nothing is left over from an earlier call
         params, x = draw(rng, layers)
+        x = x[: 1 + int(rng.integers(2))]
         _, expected = forward(params, x)
         _, cache = call_forward(student, params, x)
         for name, value in expect_dict(cache, expected, "the cache").items():
-            expect_close(value, expected[name], what=f'cache["{name}"] of {layers} layers')
+            expect_close(value, expected[name], what=f'cache["{name}"] of {layers} layer{"s"[: layers - 1]}')
 
 
 @criterion(
@@ -85,9 +93,10 @@ def the_cache_keeps_what_the_way_back_needs(student, rng):
 def one_sample_works_and_the_inputs_stay(student, rng):
     """A single sample gives logits (1, C), and neither x nor params change."""
     params, x = draw(rng, 3)
-    result = call_forward(student, params, x[:1])
-    expect_unchanged(student)
-    expect_close(result[0], forward(params, x[:1])[0], what="the logits of one sample")
+    for samples, words in ((x, f"{len(x)} samples"), (x[:1], "one sample")):
+        result = call_forward(student, params, samples)
+        expect_unchanged(student)
+        expect_close(result[0], forward(params, samples)[0], what=f"the logits of {words}")
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -113,6 +122,13 @@ mutants(
         ("no ReLU at all", "np.maximum(z, 0)", "z"),
         ("the absolute value in place of ReLU", "np.maximum(z, 0)", "np.abs(z)"),
         ("forgets the biases", ' + params[f"b{layer}"]', ""),
+        ("a ReLU that saturates", "np.maximum(z, 0)", "np.clip(z, 0, 100)"),
+        ("brings x to a size of its own", "activation = x\n", "activation = x / max(1, abs(x).max() / 50)\n"),
+        (
+            "one bias for each sample, where that fits",
+            ' + params[f"b{layer}"]',
+            ' + (params[f"b{layer}"].reshape(-1, 1) if len(x) == len(params[f"b{layer}"]) else params[f"b{layer}"])',
+        ),
         (
             "a softmax at the end",
             "    return z, cache",
@@ -140,6 +156,7 @@ mutants(
             "np.maximum(z, 0) if layer == 1 else z",
         ),
         ("as many layers as arrays", "len(params) // 2", "len(params)"),
+        ("reads one digit of the names", "len(params) // 2", "max(int(name[1]) for name in params)"),
     ],
 )
 mutants(
@@ -154,6 +171,15 @@ mutants(
         ),
         ("an a for the last layer too", "    return z", '    cache[f"a{layers}"] = z\n    return z'),
         ("a is z: before the ReLU", 'cache[f"a{layer}"] = activation', 'cache[f"a{layer}"] = z'),
+        ("an a where there is one layer", "layer < layers:", "layer < layers or layers == 1:"),
+        (
+            "one cache for all calls",
+            "(params, x):",
+            "(params, x, cache={}):",
+            'cache = {"a0": x}',
+            'cache["a0"] = x',
+        ),
+        ("drops the axis of a single sample in a0", '{"a0": x}', '{"a0": np.squeeze(x)}'),
         ("keeps one array and changes it", "np.maximum(z, 0)", "np.maximum(z, 0, out=z)"),
     ],
 )
@@ -162,6 +188,11 @@ mutants(
     "one_sample_works_and_the_inputs_stay",
     [
         ("drops the axis of a single sample", "return z, cache", "return np.squeeze(z), cache"),
+        (
+            "writes into x where there are several",
+            "    activation = x\n",
+            "    activation = x\n    x += 1e-9 * (len(x) > 1)\n",
+        ),
         ("writes into x", "    activation = x\n", "    activation = x\n    x -= 1e-9\n"),
         ("adds the bias into the params", "        z =", '        params[f"b{layer}"] += 0.0001\n        z ='),
     ],
@@ -210,5 +241,22 @@ def mlp_forward(params, x):
             cache[f"a{l}"] = z * (z > 0)
         l += 1
     return z, cache
+""",
+)
+accepted(
+    "a function that calls itself for the next layer",
+    """
+def mlp_forward(params, x):
+    def layer(l, a):
+        z = np.matmul(a, params[f"W{l}"])
+        z += params[f"b{l}"]
+        if f"W{l + 1}" not in params:
+            return z, {f"z{l}": z}
+        out = np.where(z > 0, z, 0.0)
+        logits, rest = layer(l + 1, out)
+        return logits, {f"z{l}": z, f"a{l}": out, **rest}
+
+    logits, rest = layer(1, x)
+    return [logits, {"a0": x, **rest}]
 """,
 )

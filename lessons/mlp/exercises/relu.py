@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect_close, expect_unchanged, mutants
+from llmcourse.checking import accepted, criterion, expect_close, expect_unchanged, mutant, mutants
 
 from ..oracles import distinct_sizes
 
@@ -11,6 +11,13 @@ def away_from_zero(rng, shape):
     """Draw numbers between 0.1 and 3 of both signs: none is near the bend of a ReLU, and at least one is negative."""
     z = rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.1, 3.0, size=shape)
     z.flat[: min(4, z.size)] = [-1.5, 2.5, rng.uniform(300, 9e4), -rng.uniform(300, 9e4)][: z.size]  # large ones too
+    return z
+
+
+def tiny_and_huge(rng, shape):
+    """Draw numbers of both signs from a billionth to a hundred billions."""
+    z = rng.choice([-1.0, 1.0], size=shape) * 10 ** rng.uniform(-9, 11, size=shape)
+    z.flat[:6] = [-1e-9, 1e-9, -2e-5, 3e-5, -4e10, 4e10]
     return z
 
 
@@ -23,9 +30,10 @@ def away_from_zero(rng, shape):
 )
 def negative_entries_become_zero(student, rng):
     """Every negative entry of z becomes 0, every other entry stays, and z itself is not changed."""
-    z = away_from_zero(rng, distinct_sizes(rng, 2, low=3))
-    expect_close(student.relu(z), np.where(z < 0, 0, z), what="relu(z)")
-    expect_unchanged(student)
+    shape = distinct_sizes(rng, 2, low=3)
+    for z in (away_from_zero(rng, shape), tiny_and_huge(rng, shape), rng.uniform(-0.1, 0.1, size=shape)):
+        expect_close(student.relu(z), np.where(z < 0, 0, z), what="relu(z)")
+        expect_unchanged(student)
 
 
 @criterion(
@@ -57,8 +65,17 @@ def the_gradient_passes_where_z_is_positive(student, rng):
     """relu_backward gives the upstream gradient where z > 0 and 0 where z < 0, and changes neither input."""
     shape = distinct_sizes(rng, 2, low=3)
     z, upstream = away_from_zero(rng, shape), rng.permutation(away_from_zero(rng, shape).ravel()).reshape(shape)
-    expect_close(student.relu_backward(upstream, z), np.where(z > 0, upstream, 0), what="relu_backward(upstream, z)")
-    expect_unchanged(student)
+    for each in (z, rng.permutation(z), tiny_and_huge(rng, shape)):
+        expected = np.where(each > 0, upstream, 0)
+        expect_close(student.relu_backward(upstream, each), expected, what="relu_backward(upstream, z)")
+        expect_unchanged(student)
+    z = away_from_zero(rng, shape)
+    student.relu(-z)  # what relu was given last is no concern of relu_backward
+    expected = np.where(z > 0, upstream, 0)
+    expect_close(student.relu_backward(upstream, z), expected, what="relu_backward(upstream, z) after relu(-z)")
+    huge = tiny_and_huge(rng, shape)
+    expected = np.where(z > 0, huge, 0)
+    expect_close(student.relu_backward(huge, z), expected, what="relu_backward(upstream, z) with huge upstream")
 
 
 @criterion(
@@ -100,6 +117,9 @@ mutants(
         ("clips at 3", FORWARD, "np.clip(z, 0, 3)"),
         ("clips at 100", FORWARD, "np.minimum(np.maximum(z, 0), 100)"),
         ("whole numbers", FORWARD, "np.maximum(z, 0).astype(int)"),
+        ("clips at a million", FORWARD, "np.clip(z, 0, 1e6)"),
+        ("half precision", FORWARD, "np.maximum(z, 0).astype(np.float16)"),
+        ("stops small entries too", FORWARD, "np.where(z > 0.05, z, 0)"),
         ("a smooth bend", FORWARD, "np.log1p(np.exp(z))"),
         ("writes into z", "    return np.maximum(z, 0)", "    z[z < 0] = 0\n    return z"),
     ],
@@ -119,8 +139,27 @@ mutants(
         ("lets only positive gradients pass", BACKWARD, "np.maximum(upstream, 0) * (z > 0)"),
         ("multiplies by relu(z) instead of its slope", BACKWARD, "upstream * np.maximum(z, 0)"),
         ("lets everything pass", BACKWARD, "upstream.copy()"),
+        ("stops where z is small", "z > 0", "z > 0.01"),
+        ("takes what is nearly 0 for 0", BACKWARD, "np.where(np.isclose(z, 0), 0, upstream * (z > 0))"),
+        ("limits the gradient", BACKWARD, "np.clip(upstream, -1e6, 1e6) * (z > 0)"),
+        ("a leaky slope", BACKWARD, "np.where(z > 0, upstream, 0.01 * upstream)"),
         ("writes into upstream", f"    return {BACKWARD}", "    upstream[z <= 0] = 0\n    return upstream"),
     ],
+)
+mutant(
+    fails="the_gradient_passes_where_z_is_positive",
+    why="takes the z that relu was given last",
+    source="""
+last = {}
+
+def relu(z):
+    last[z.shape] = z
+    return np.maximum(z, 0)
+
+
+def relu_backward(upstream, z):
+    return upstream * (last.get(z.shape, z) > 0)
+""",
 )
 mutants(
     RELU,
@@ -164,6 +203,20 @@ def relu(z):
 def relu_backward(upstream, z):
     grad = np.array(upstream, dtype=float)
     grad[z <= 0] = 0
+    return grad
+""",
+)
+accepted(
+    "one entry after the other, whatever the shape",
+    """
+def relu(z):
+    return np.array([entry if entry > 0 else 0.0 for entry in z.ravel()]).reshape(z.shape)
+
+def relu_backward(upstream, z):
+    grad = np.zeros(z.shape)
+    for index in np.ndindex(*z.shape):
+        if relu(z[index]) > 0:
+            grad[index] = upstream[index]
     return grad
 """,
 )

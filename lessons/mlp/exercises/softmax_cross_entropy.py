@@ -21,6 +21,14 @@ def draw_many_classes(rng):
     return rng.normal(scale=2.0, size=(13, c)), labels
 
 
+def draw_without_the_last_class(rng):
+    """Draw as many samples as classes, none of them of the last class, and two of the same one."""
+    c = int(rng.integers(4, 9))
+    labels = rng.permutation(c - 1)[rng.integers(c - 1, size=c)]
+    labels[-1] = labels[0]
+    return rng.normal(scale=2.0, size=(c, c)), labels
+
+
 def call_cross_entropy(student, logits, labels):
     result = student.softmax_cross_entropy(logits, labels)
     return expect_pair(result, "softmax_cross_entropy", "the loss and the gradient")
@@ -28,15 +36,16 @@ def call_cross_entropy(student, logits, labels):
 
 @criterion(
     hints=[
-        "For one sample: what is the probability of the right class, and minus its logarithm?",
+        "By which factor do required and received differ? What is the probability of the right class of one sample, and "
+        "minus its logarithm?",
         "Softmax over each row (axis=1), then pick from row n the column labels[n], then the mean over the rows.",
         "`log_probs[np.arange(len(labels)), labels]` picks one entry from each row; the loss is minus their mean.",
     ],
 )
 def the_loss_is_the_mean_of_minus_log_probability(student, rng):
     """The loss is one number: the mean over the samples of -log(probability of the right class), natural logarithm."""
-    logits, labels = draw_logits(rng)
-    expect_close(call_cross_entropy(student, logits, labels)[0], cross_entropy(logits, labels)[0], what="the loss")
+    for logits, labels in (draw_logits(rng), draw_without_the_last_class(rng), draw_without_the_last_class(rng)):
+        expect_close(call_cross_entropy(student, logits, labels)[0], cross_entropy(logits, labels)[0], what="the loss")
     logits, labels = draw_many_classes(rng)
     expected = cross_entropy(logits, labels)[0]
     expect_close(
@@ -47,15 +56,17 @@ def the_loss_is_the_mean_of_minus_log_probability(student, rng):
 @criterion(
     points=2,
     hints=[
-        "What does each row of the gradient sum to, and which entry of a row is negative?",
+        "By which factor do required and received differ? What does each row of the gradient sum to, and which entry of a row is negative?",
         "The gradient is (P - Y) / N: the probabilities, minus 1 in the column of the right class, divided by N.",
         "Take the probabilities, do `grad[rows, labels] -= 1`, and do not forget to divide by the number of samples.",
     ],
 )
 def the_gradient_is_probability_minus_one_hot_over_n(student, rng):
     """The gradient is (softmax - one-hot label) / N, with the shape of the logits."""
-    logits, labels = draw_logits(rng)
-    expect_close(call_cross_entropy(student, logits, labels)[1], cross_entropy(logits, labels)[1], what="the gradient")
+    for logits, labels in (draw_logits(rng), draw_without_the_last_class(rng)):
+        for again in (labels, (labels + 1) % (logits.shape[1] - 1)):  # the same shape twice
+            expected = cross_entropy(logits, again)[1]
+            expect_close(call_cross_entropy(student, logits, again)[1], expected, what="the gradient")
     logits, labels = draw_many_classes(rng)
     expected = cross_entropy(logits, labels)[1]
     expect_close(
@@ -80,6 +91,9 @@ def huge_logits_give_exact_finite_results(student, rng):
         expected_loss, expected_grad = cross_entropy(huge, labels)
         expect_close(loss, expected_loss, what="the loss of logits near 10,000 and -10,000")
         expect_close(grad, expected_grad, what="the gradient for logits near 10,000 and -10,000")
+    sure = np.where(np.arange(logits.shape[1]) == labels[:, None], 1e4, -1e4)
+    loss, _ = call_cross_entropy(student, sure, labels)
+    expect_close(loss, 0.0, what="the loss where all are right and very sure", tolerance=1e-9)
 
 
 @criterion(
@@ -107,12 +121,16 @@ def each_row_is_shifted_by_its_own_maximum(student, rng):
 )
 def one_sample_works_and_the_logits_stay(student, rng):
     """A single sample gives a gradient of shape (1, C), and neither the logits nor the labels are changed."""
-    logits, labels = draw_logits(rng, samples=1)
-    loss, grad = call_cross_entropy(student, logits, labels)
-    expect_unchanged(student)
-    expected_loss, expected_grad = cross_entropy(logits, labels)
-    expect_close(loss, expected_loss, what="the loss of one sample")
-    expect_close(grad, expected_grad, what="the gradient for one sample")
+    for samples in (1, int(rng.integers(4, 9))):
+        logits, labels = draw_logits(rng, samples)
+        if samples > 1:
+            labels[:2] = 1, 0  # not sorted
+        loss, grad = call_cross_entropy(student, logits, labels)
+        expect_unchanged(student)
+        words = "one sample" if samples == 1 else f"{samples} samples"
+        expected_loss, expected_grad = cross_entropy(logits, labels)
+        expect_close(loss, expected_loss, what=f"the loss of {words}")
+        expect_close(grad, expected_grad, what=f"the gradient for {words}")
 
 
 # --- typical wrong answers, each with the criterion that must catch it ------------------------------------------------
@@ -164,6 +182,21 @@ mutants(
     [
         ("forgets 1/N in the gradient", "grad / len(labels)", "grad"),
         ("does not subtract the one-hot label", "    grad[rows, labels] -= 1\n", ""),
+        (
+            "one-hot rows as long as the largest label asks for",
+            "grad[rows, labels] -= 1",
+            "grad = grad - np.eye(labels.max() + 1)[labels]",
+        ),
+        (
+            "transposes where that fits",
+            "    return loss",
+            "    grad = grad.T if len(grad) == len(grad.T) else grad\n    return loss",
+        ),
+        (
+            "remembers the labels of the first call",
+            "    rows =",
+            "    labels = softmax_cross_entropy.__dict__.setdefault(str(logits.shape), labels)\n    rows =",
+        ),
         ("subtracts it from whole columns", "grad[rows, labels] -= 1", "grad[:, labels] -= 1"),
         ("the gradient with the wrong sign", "grad / len", "-grad / len"),
         ("divides by N * C", "grad / len(labels)", "grad / grad.size"),
@@ -178,6 +211,12 @@ mutants(
         ("the logarithm of a probability that became 0", LOG_PROBS, f"{PROBS}np.log(probs)"),
         ("adds a small constant inside the logarithm", LOG_PROBS, f"{PROBS}np.log(probs + 1e-12)"),
         ("clips the probabilities", LOG_PROBS, f"{PROBS}np.log(np.clip(probs, 1e-15, 1))"),
+        (
+            "adds a small constant to a sum that is at least 1",
+            "keepdims=True))",
+            "keepdims=True) + 1e-7)",
+        ),
+        ("clips what was shifted", SHIFT, f"{SHIFT}.clip(-700)"),
         ("clips the logits", SHIFT, "shifted = np.clip(logits, -500, 500)"),
     ],
 )
@@ -191,6 +230,12 @@ mutants(
     "one_sample_works_and_the_logits_stay",
     [
         ("shifts the logits in place", SHIFT, "shifted = logits\n    shifted -= logits.max(axis=1, keepdims=True)"),
+        ("sorts the labels it was given", "    return loss", "    labels.sort()\n    return loss"),
+        (
+            "shifts several rows in place",
+            SHIFT,
+            f"logits -= logits.max(axis=1, keepdims=True) * (len(logits) > 1)\n    {SHIFT}",
+        ),
         ("drops the axis of a single sample", "grad / len(labels)", "np.squeeze(grad / len(labels))"),
     ],
 )
@@ -232,5 +277,18 @@ def softmax_cross_entropy(logits, labels):
     right = np.take_along_axis(p, labels[:, None], axis=1)
     np.put_along_axis(p, labels[:, None], right - 1, axis=1)
     return float((log_sum - picked).mean()), p / p.shape[0]
+""",
+)
+accepted(
+    "one sample in each column, probabilities first",
+    """
+def softmax_cross_entropy(logits, labels):
+    z = logits.T
+    top = z.max(axis=0)
+    e = np.exp(z - top)
+    total = e.sum(axis=0)
+    right = (np.arange(len(z))[:, None] == labels).astype(float)
+    loss = np.average(np.log(total) + top - (z * right).sum(axis=0))
+    return loss, ((e / total - right) / labels.size).T
 """,
 )
