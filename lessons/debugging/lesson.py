@@ -725,7 +725,7 @@ for name, kind, labels in (
     model = kind(12, 12, num_layers=1, d_model=32, num_heads=2, d_ff=64, dropout=0.0)
     model.compile(keras.optimizers.Adam(0.004), plain_loss)
     curves[name] = []
-    for rows in np.split(np.arange(9600), 10):  # 30 steps each
+    for rows in np.split(np.arange(9600), 10):  # a round: 30 steps
         done = model.fit((known[rows], target[rows, :-1]), labels[rows], batch_size=32, verbose=0, shuffle=False)
         curves[name].append(done.history["loss"][0])
     written[name] = greedy_decode(model, questions, max_length=6, use_cache=False)
@@ -736,12 +736,12 @@ for name, answers in written.items():
     words = " ".join({2: "START", 3: "END"}.get(int(id)) or LETTERS[id - 4] for id in answers[0] if id)
     print(f"{name:14s} last loss {curves[name][-1]:.4f}   right answers {right:4.0%}   writes: {words}")
 plots.learning_curves(
-    curves, xlabel="30 steps each", ylabel="loss", logy=True, title="A leak does not show in the learning curve"
+    curves, xlabel="round of 30 steps", ylabel="loss", logy=True, title="A leak does not show in the learning curve"
 )
 
 # %% [markdown]
-# The curve of the leaking model looks like that of the healthy one, and the model without the shift has by far the best
-# curve of all. Neither of the two writes a single right answer. In training they read what they were asked for; in use there
+# The curve of the leaking model looks like that of the healthy one, and that of the model without the shift falls fastest of
+# all. Neither of the two writes a single right answer. In training they read what they were asked for; in use there
 # is nothing to read. The model without the shift repeats what it is given, START, for ever. Data that were held back do not
 # help either: their loss is computed in the same way, and looks as fine.
 #

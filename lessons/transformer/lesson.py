@@ -899,7 +899,7 @@ plots.attention_maps(
 
 # %% [markdown]
 # The diagonal runs from the upper right to the lower left: of the *digits*, the model looks most at the last one to write
-# the first token, and so on. Nobody has told it so. Much weight lies on the task token, which says which way to go. Look at
+# the first token, and so on. Nobody has told it so. Some weight also lies on the task token, which says which way to go. Look at
 # the two 1s: they are the same token, and yet the model looks at the right one of the two each time, because the positional
 # encoding tells them apart.
 # (To sort, it looks at *all* digits of one value, wherever they are: change the task token above and the answer
