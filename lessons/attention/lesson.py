@@ -11,7 +11,8 @@
 # - say why the scores are divided by a square root, and show what happens without it;
 # - write the masks that hide padding and the future, and know the three ways to get them wrong;
 # - write multi-head attention, count its parameters, and say what it costs as a text grows longer;
-# - tell a network that does not know about order in which order its tokens stand.
+# - tell a network that does not know about order in which order its tokens stand (tokens are the pieces that a text is cut
+#   into, such as words).
 #
 # **What you need:** the lessons `mlp` and `backprop` (layers as matrix products, softmax, what it means to train), NumPy's broadcasting (shapes are lined up from the right, and an axis of length 1 fits any length), and for
 # one exercise the idea of a Python class with `self`.
@@ -25,8 +26,8 @@
 # | 5 | Masks: who may attend to what | 20 | 3 `padding_mask`, `causal_mask`, `combine_masks` |
 # | 6 | From an average of the past to attention, in one sentence | 15 | |
 # | 7 | Several heads | 15 | 4 `split_heads`, `merge_heads` |
-# | 8 | Multi-head attention | 35 | 5 `MultiHeadAttention` |
-# | 9 | Where am I? Positions | 25 | 6 `positional_encoding` |
+# | 8 | Multi-head attention | 50 | 5 `MultiHeadAttention` |
+# | 9 | Where am I? Positions | 35 | 6 `positional_encoding` |
 # | 10 | What it costs | 10 | |
 #
 # **If you are stuck, go on.** All later cells use the tested versions from the package: `layers.padding_mask`,
@@ -134,7 +135,10 @@ plots.attention_lookup(fruit, scores, weights, prices, weights @ prices)
 # | `a @ b` | `ops.matmul(a, b)` | the last two axes are matrices, all others are a batch |
 # | `np.where(mask, a, b)` | `ops.where(mask, a, b)` | `a` where the mask is True, elsewhere `b` |
 # | `x.reshape(...)`, `x.transpose(...)` | `ops.reshape(x, ...)`, `ops.transpose(x, ...)` | |
-# | `x.shape` | `ops.shape(x)` | also right while a model is compiled and the batch size is open |
+# | `x.shape` | `ops.shape(x)` | also right while Keras builds a model whose sizes are still open |
+#
+# About the last row: before it computes with numbers, Keras first runs your code with placeholders, tensors without numbers,
+# some of whose sizes are `None`: "not known yet". `x.shape` shows these `None`s; `ops.shape(x)` gives what the size will be.
 #
 # Three differences matter:
 #
@@ -209,7 +213,8 @@ check("softmax")
 # $\sqrt{K}$, where $K$ is the width of queries and keys. Why?
 #
 # Suppose the entries of $q$ and $k$ are independent random numbers with mean 0 and variance 1, as they roughly are in a
-# fresh network. Then each product $q_i k_i$ has mean 0 and variance 1, and the dot product is a sum of $K$ of them.
+# fresh network. (*Independent*: knowing some of them tells nothing about the others. The *variance* is the mean of the squared
+# distances from the mean; its root, the *standard deviation*, says how far from the mean the numbers typically lie.) Then each product $q_i k_i$ has mean 0 and variance 1, and the dot product is a sum of $K$ of them.
 # Variances of independent numbers add up:
 #
 # $$
@@ -502,8 +507,8 @@ moved = np.abs(ops.convert_to_numpy(after - before)).max(axis=(0, 1, 3)) > 1e-6
 print("outputs that moved:", [word for word, has_moved in zip(words, moved, strict=True) if has_moved])
 
 # %% [markdown]
-# Only the fourth word and those after it. This *leak test* finds more broken Transformers than any plot; in the next
-# lesson you will use it on some.
+# Only the fourth word and those after it. This *leak test* finds more faults in such networks than any plot; in a later
+# lesson you will use it on networks that are broken.
 #
 # **Common mistakes**
 #
@@ -610,8 +615,9 @@ print(
 # ### Exercise 4: split and merge
 #
 # `merge_heads` is the exact inverse: what was split comes back unchanged. Use `ops.shape(x)` for the sizes; it is right
-# also when Keras compiles a model whose batch size is still open (there `x.shape[0]` is `None`). If $D$ cannot be
-# divided by $H$, `raise ValueError(...)` with both numbers in the message: an error that is found early is a cheap one.
+# also when Keras builds a model for any number of sentences of any length (there `x.shape[0]` and `x.shape[1]` are
+# `None`). If $D$ cannot be divided by $H$, `raise ValueError(...)` with both numbers in the message: an error that is
+# found early is a cheap one.
 
 
 # %% exercise="split_heads" names=["split_heads", "merge_heads"] forbid=["llmcourse.steps.attention.split_heads", "llmcourse.steps.attention.merge_heads"]
@@ -1149,8 +1155,8 @@ plots.relative_cost(lengths, np.array([seconds(length) for length in lengths]))
 #   becomes one matrix.
 # - The cost grows with the square of the length.
 #
-# `check.progress()` shows your points. In the next lesson these parts become the Transformer, and you will repair one
-# that is broken in just the places that you have now got right.
+# `check.progress()` shows your points. In the next lesson these parts become the *Transformer*, the network behind today's
+# language models; later you will repair some that are broken in just the places that you have now got right.
 #
 # ### Further reading
 #

@@ -23,11 +23,14 @@
 # | 1 | Images are not lists | 10 | |
 # | 2 | Getting the data ready | 15 | 1 `prepare` |
 # | 3 | Convolution, forward and backward | 70 | 2 `conv2d`, 3 `conv2d_backward` |
-# | 4 | Pooling, and how far a network sees | 35 | 4 `max_pool2d`, 5 `max_pool2d_backward` |
-# | 5 | A network that sees | 40 | 6 `build_cnn` |
+# | 4 | Pooling, and how far a network sees | 45 | 4 `max_pool2d`, 5 `max_pool2d_backward` |
+# | 5 | A network that sees | 45 | 6 `build_cnn` |
 # | 6 | Which mistakes? The confusion matrix | 10 | 7 `confusion_matrix` |
-# | 7 | Precision, recall, F1 | 20 | 8 `precision_recall_f1` |
-# | 8 | Train, choose, save, and test once | 35 | 9 `train_and_save` |
+# | 7 | Precision, recall, F1 | 15 | 8 `precision_recall_f1` |
+# | 8 | Train, choose, save, and test once | 30 | 9 `train_and_save` |
+#
+# Sections whose heading begins with *For those who want more* are not counted in these minutes, and nothing later needs
+# them.
 #
 # As before: replace `raise NotImplementedError` by your code, run the cell, then run the `check` cell below it. Each
 # time you ask it gives one hint more. If you are stuck, go on: later cells use tested versions from the package, such
@@ -35,7 +38,9 @@
 #
 # **Letters.** `N` is the number of images, `height` and `width` their size, `channels` the number of values for each
 # pixel (1 for grey, 3 for colour), `F` the number of filters, and `C` the number of classes. An array of images has the
-# shape `(N, height, width, channels)`; the channels come last.
+# shape `(N, height, width, channels)`; the channels come last. Four more letters are about one direction, height or width:
+# `L` is the length of a row or a column in pixels, `w` that of the window that slides over it, `s` the stride, and `m` the
+# number of results.
 
 # %% tags=["nbval-ignore-output"]
 import numpy as np
@@ -47,6 +52,8 @@ from llmcourse import steps
 
 setup(seed=0)
 check = lesson("cnn")
+
+import keras
 
 # %% [markdown]
 # ## 1. Images are not lists
@@ -108,8 +115,6 @@ plots.digits(
 # `(N, 28, 28)`. They need a last axis of length 1. What happens without it?
 
 # %% tags=["explore"]
-import keras
-
 layer = keras.layers.Conv2D(filters=4, kernel_size=3)
 try:
     layer(digits.x_train[:2] / 255)  # (2, 28, 28): no channel axis
@@ -238,8 +243,8 @@ plots.convolution_steps(seven, ink_above, places=[(5, 5), (7, 6), (19, 15)])
 # %% [markdown]
 # ### Stride and padding
 #
-# Two settings decide how large the result is. In one direction, with $L$ pixels (the length of a row or a column) and a
-# window of $w$:
+# Two settings decide how large the result is. Look at one direction, a row or a column of $L$ pixels, with a window of $w$
+# pixels; $m$ is the number of results.
 #
 # **Stride** $s$: move the window by $s$ pixels each time instead of 1. Window number $r$ begins at pixel $r \cdot s$,
 # so in the formula above $r + i$ becomes $r\,s + i$, and $c + j$ becomes $c\,s + j$.
@@ -250,7 +255,7 @@ plots.convolution_steps(seven, ink_above, places=[(5, 5), (7, 6), (19, 15)])
 #
 # | padding | number of results | zeros that are added |
 # | --- | --- | --- |
-# | `"valid"` | $\lfloor (L - w)/s \rfloor + 1$ | none |
+# | `"valid"` | $m = \lfloor (L - w)/s \rfloor + 1$ | none |
 # | `"same"` | $m = \lceil L/s \rceil$ | $t = \max\bigl((m - 1)\,s + w - L,\; 0\bigr)$ in all |
 #
 # Where does $t$ come from? The last window begins at $(m-1)\,s$ and ends at $(m-1)\,s + w$. What it needs beyond $L$ is
@@ -518,7 +523,7 @@ def max_pool2d(x, size):
 check("max_pool2d")
 
 # %% [markdown]
-# ### A look at what it did: moved by one pixel
+# ### For those who want more: moved by one pixel
 #
 # We move the seven one pixel to the right, and ask which share of the ink above 0.5 still lies where it lay: in the
 # image itself, and in its edges after pooling.
@@ -605,8 +610,9 @@ check("max_pool2d_backward")
 #
 # The small $\varepsilon = 0.001$ prevents division by zero. Learning gets faster, with larger learning rates. **In use**
 # there may be just one image, so $\mu$ and $\sigma^2$ are then running averages that were collected in training, and an
-# image is judged by itself. How fast these averages follow is set by `momentum`; for short trainings 0.9 is better than
-# Keras' 0.99. The bias of the convolution before it can go (`use_bias=False`), since $\mu$ would remove it again.
+# image is judged by itself. How fast these averages follow is set by `momentum` (not the momentum of the last lesson, which
+# moves parameters; this one is the share of the old average that is kept in each step). For short trainings 0.9 is better
+# than Keras' 0.99. The bias of the convolution before it can go (`use_bias=False`), since $\mu$ would remove it again.
 #
 # **Dropout** sets a random share of the values to 0 **in training**, other ones in each step, and multiplies the others
 # by $1/(1 - \text{share})$, so that the sum stays about the same. No unit can rely on another one being there, which
@@ -661,12 +667,13 @@ def build_cnn(dropout, augment):
             turned (by at most a tenth of a full turn), or zoomed (by at most 30 %).
 
     Returns:
-        A keras.Model that maps images (N, 28, 28, 1), from 0 to 1, to logits (N, 10), without a softmax. It has at
-        least two convolutions, each followed by a ReLU or another bend, a stride or pooling, at most 300,000 parameters, and with training=False no random numbers play a part.
+        A new keras.Model that maps images (N, 28, 28, 1), from 0 to 1, to logits (N, 10), without a softmax:
+        - at least two convolutions, each followed by a ReLU or another bend;
+        - a stride or pooling that makes the image smaller;
+        - at most 300,000 parameters, all of which learn (but for the averages of a normalisation);
+        - with training=False, and in predict, no random numbers play a part.
     """
     ### BEGIN SOLUTION
-    import keras
-
     stack = [keras.Input((28, 28, 1))]
     if augment:
         stack.append(keras.layers.RandomTranslation(0.08, 0.08, fill_mode="constant"))
@@ -688,8 +695,8 @@ check("build_cnn")
 # ### Adam
 #
 # One more tool, the optimizer. Momentum, from the last lesson, adds up gradients, older ones with ever smaller
-# weights. **Adam** keeps a running *average* of the gradient $g$, and another one of its square, and divides the first by
-# the root of the second:
+# weights. **Adam** keeps for each parameter $p$ a running *average* $m$ of its gradient $g$ (here not the number of results),
+# and another one, $v$, of the square of $g$, and divides the first by the root of the second:
 #
 # $$
 # m \leftarrow 0.9\, m + 0.1\, g \qquad
@@ -773,7 +780,7 @@ print(
 # dense, but its advance is gone: it needs neighbours that are neighbours. Its strength is an assumption about images, and
 # where the assumption is false, it is worth nothing.
 #
-# ### Softmax together with `from_logits`: once too often
+# ### For those who want more: softmax together with `from_logits`, once too often
 #
 # Popular code often ends with `Dense(10, activation="softmax")` *and* takes a loss with `from_logits=True`, which
 # applies the softmax again. Keras on TensorFlow notices this in `fit`, if the softmax is the very last step: it warns and
@@ -943,7 +950,9 @@ for name, matrix in assistants.items():
 
 # %% [markdown]
 # The accuracy prefers the first assistant, who never finds anything, to the second, who finds everything. F1 sees through
-# both. Three statements that are often made, and why they are wrong:
+# both.
+#
+# ### For those who want more: three statements that are often made, and why they are wrong
 #
 # - *"F1 is the mean of accuracy and recall."* It is the **harmonic** mean of **precision** and recall. Look at the second
 #   assistant: the "mean" praises 40 false alarms with 0.98; F1 says 0.33.
@@ -951,6 +960,9 @@ for name, matrix in assistants.items():
 #   the ten urgent letters. The share of the negatives that are recognised is another quantity, called *specificity*.
 # - *"Accuracy plus recall, in one number."* The accuracy of a rare class is close to 1 for everybody who seldom
 #   raises the alarm, with or without knowledge. Whoever adds it hides the false alarms.
+
+# %% [markdown]
+# ### A look at what it did: each digit
 
 # %% tags=["explore", "nbval-ignore-output"]
 print("digit  precision  recall    F1")
@@ -1023,8 +1035,6 @@ def train_and_save(model, x_train, y_train, x_val, y_val, path):
         cross-entropy of the softmax of the logits.
     """
     ### BEGIN SOLUTION
-    import keras
-
     model.compile(
         optimizer=keras.optimizers.Adam(0.002),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
@@ -1069,8 +1079,10 @@ print("2. one batch learned by heart:", learned.mean() >= 0.98)
 # %% [markdown]
 # ### A look at what it did: the real training
 #
-# Now everything together: the small network, dropout, augmentation, Adam, the best epoch. The file goes into a temporary
-# folder here; take a path of your own to keep it.
+# Now everything together: the small network, dropout, augmentation, Adam, the best epoch. `steps.train_and_save` does what
+# yours does and takes more arguments, such as `epochs=16` and `patience=6` here (12 and 3 where nothing is said): with
+# augmentation the loss falls more slowly, so we give it more time. The file goes into a temporary folder here; take a path
+# of your own to keep it.
 
 # %% tags=["explore", "nbval-ignore-output"]
 import tempfile
@@ -1147,7 +1159,7 @@ plots.confusion_matrix(steps.confusion_matrix(digits.y_test, predictions, 10))
 # With one thousand test digits, a difference of one percentage point is ten digits, hardly more than chance. Do not
 # choose between two networks by it.
 #
-# The most interesting mistakes are those of which the network is **sure**:
+# ### For those who want more: mistakes of which the network is sure
 
 # %% tags=["explore", "nbval-ignore-output"]
 shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -1155,7 +1167,7 @@ probabilities = shifted / shifted.sum(axis=1, keepdims=True)  # softmax: (1000, 
 plots.confident_errors(digits.x_test, digits.y_test, probabilities, count=10)
 
 # %% [markdown]
-# ### What it has learned to see
+# ### For those who want more: what it has learned to see
 #
 # The first layer has 16 kernels of 5 × 5. We can look at them, as we did with the units of the last lesson.
 

@@ -16,6 +16,12 @@ from llmcourse.checking import (
 
 from ..oracles import TOLERANCE, attend, distinct_sizes, draw, draw_mask, expect_pair
 
+# Where an earlier exercise may be at fault, and not this one.
+EARLIER = (
+    "If you use functions of your own from above: try layers.scaled_dot_product_attention, steps.split_heads and "
+    "steps.merge_heads in their place. If it is right then, mend your earlier one."
+)
+
 
 def multi_head(variables, query, value, key=None, mask=None):
     """Give output (B, T, D) and weights (B, H, T, S) from the eight variables in Keras' order."""
@@ -71,6 +77,7 @@ def expect_scores(received, expected, words):
 
 @criterion(
     hints=[
+        EARLIER,
         "How wide is what the heads have found together, and how wide must the output be?",
         "Project, split, attend, merge, project: the last step leads from H*K back to D.",
         "The output kernel (H, K, D) is the matrix (H*K, D): `ops.reshape(self.output_kernel, (H * K, -1))`.",
@@ -89,6 +96,7 @@ def the_output_has_the_shape_of_the_query(student, rng):
 @criterion(
     points=3,
     hints=[
+        EARLIER,
         "Print the shape after each of the five steps. Is each of the eight variables used, each in its place?",
         "Project the query with its own kernel and bias, and so on; split; attend; merge; project and add the bias.",
         "`ops.matmul(x, ops.reshape(kernel, (-1, H * K))) + ops.reshape(bias, (H * K,))`, then split_heads, for each.",
@@ -127,6 +135,7 @@ def a_key_of_its_own_is_used_for_the_scores(student, rng):
 @criterion(
     points=2,
     hints=[
+        EARLIER,
         "Does the mask reach the attention, also when the scores are returned?",
         "Pass the mask on to scaled_dot_product_attention as it is: (B, 1, 1, S) broadcasts to (B, H, T, S) by itself.",
     ],
@@ -164,6 +173,7 @@ def the_weights_of_each_head_come_on_request(student, rng):
 
 @criterion(
     hints=[
+        EARLIER,
         "What does one head contribute if all others are silenced?",
         "Each head has a softmax of its own. Split before attending, and merge after it.",
         "split_heads takes (B, T, H*K); the attention then works on (B, H, T, K), not on (B, T, H*K).",
@@ -199,6 +209,7 @@ def it_has_the_parameters_of_keras_and_no_more(student, rng):
 
 @criterion(
     hints=[
+        EARLIER,
         "Does a gradient come back to the inputs, and to all eight variables?",
         "A step in NumPy, or behind ops.stop_gradient, gives right numbers, and nothing before it learns.",
     ],
@@ -225,6 +236,7 @@ def everything_can_learn(student, rng):
 
 @criterion(
     hints=[
+        EARLIER,
         "While Keras compiles a model, the lengths T and S may be open. Does your call ask for them as numbers?",
         "Leave them to split_heads, which takes ops.shape(x); the widths are known from the variables.",
     ],
