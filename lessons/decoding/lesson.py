@@ -24,7 +24,7 @@
 # | 1 | The likeliest sentence | 10 | |
 # | 2 | Beam search | 40 | 1 `beam_search` |
 # | 3 | Length, and the curse of the beam | 10 | |
-# | 4 | Nothing twice: the key/value cache | 45 | 2 `KeyValueCache`, 3 `greedy_decode_cached` |
+# | 4 | Nothing twice: the key/value cache | 60 | 2 `KeyValueCache`, 3 `greedy_decode_cached` |
 # | 5 | Drawing instead of searching | 25 | 4 `sample` |
 # | 6 | How good is a translation? Counting n-grams | 20 | 5 `ngram_precisions` |
 # | 7 | BLEU | 15 | 6 `corpus_bleu` |
@@ -39,7 +39,11 @@
 # works on at the same time, each of `L` tokens.
 
 # %% tags=["nbval-ignore-output"]
+import time
+from collections import Counter
+
 import numpy as np
+import sacrebleu
 
 from llmcourse import lesson, plots, setup
 
@@ -47,6 +51,10 @@ setup(seed=0)
 check = lesson("decoding")
 
 from llmcourse import steps
+from llmcourse.data import load_pairs
+from llmcourse.decoding import Translator, greedy_decode
+from llmcourse.layers import padding_mask
+from llmcourse.models.saved import load_translator
 
 # %% [markdown]
 # ## 1. The likeliest sentence
@@ -153,7 +161,7 @@ while written[-1] != 3:
 # Stop when nothing is open any more, or after `max_length` tokens. What is still open then counts as finished too, only
 # without an END. Of all finished sentences, return the $k$ best.
 #
-# With our table and $k = 2$, in probabilities, kept candidates in bold:
+# With our table and $k = 2$, in probabilities, kept candidates in bold (the picture below the exercise rounds to two digits):
 #
 # | step | kept | thrown away |
 # | ---: | --- | --- |
@@ -403,12 +411,12 @@ plots.mask_grids(
 # | numbers to remember in each layer | | $2 \cdot B \cdot T \cdot D$ |
 #
 # The price is memory. A large language model with 32 layers of width 4096 that has written 4096 tokens keeps
-# $2 \cdot 32 \cdot 4096 \cdot 4096$ numbers, in half precision 2.1 GB, *for one text*. How many texts such a model
+# $2 \cdot 32 \cdot 4096 \cdot 4096$ numbers, in half precision (2 bytes for each number) 2.1 GB, *for one text*. How many texts such a model
 # can write at the same time is a question of memory.
 #
 # Two more things belong to it. The keys and values of the **cross-attention** come from the source and never change at
-# all: compute them once. And in a **beam search** each row of the batch is a hypothesis. After a step, row 0 may go on
-# from what was row 2, and so may row 1: then the cache must be put into the same order, or the hypotheses will remember
+# all: compute them once. And in a **beam search** each row of the batch is a prefix. After a step, row 0 may go on
+# from what was row 2, and so may row 1: then the cache must be put into the same order, or the prefixes will remember
 # somebody else's past. This is the classic bug of fast decoders: nothing fails, the sentences are just a little worse.
 
 # %% [markdown]
@@ -507,10 +515,8 @@ cache = steps.KeyValueCache()  # put your own KeyValueCache here
 same = [np.allclose(all_again(x[:, :t]), one_more(x[:, :t], cache)) for t in range(1, 13)]
 print("12 tokens one by one, each the same as without a cache:", all(same))
 
+
 # %% tags=["explore", "nbval-ignore-output"]
-import time
-
-
 def token_times(step, tokens=320):
     """Measure how many milliseconds the attention of each further token takes: (T,)."""
     x, taken = rng.normal(size=(1, tokens, D)), []
@@ -613,15 +619,12 @@ check("greedy_decode_cached")
 #
 # The package contains a Transformer with three encoder and three decoder layers, which was trained on English and
 # Chinese sentences. Its decoder takes any cache with your method `update`. So we put it together: your loop, your cache,
-# the real model. Without a cache it would be the same loop, with caches that remember nothing but the tokens
+# the real model. Of the package's model we use two methods: `decoder.project_memory(memory)` computes the keys and values of
+# the source for each decoder layer, once; `decode_next(tokens, position, ...)` passes only the newest tokens through the
+# decoder, and each layer hands their keys and values to the `update` of its cache. Without a cache it would be the same loop, with caches that remember nothing but the tokens
 # themselves and pass all of them through the decoder again.
 
 # %% tags=["explore"]
-from llmcourse.data import load_pairs
-from llmcourse.decoding import greedy_decode
-from llmcourse.layers import padding_mask
-from llmcourse.models.saved import load_translator
-
 decode, Cache = steps.greedy_decode_cached, steps.KeyValueCache  # put your own two here
 model, tokenizer, _ = load_translator()
 sentences = list(load_pairs("phrases", target="zh").test.sources)
@@ -767,6 +770,9 @@ plots.learning_curves(
 # drawn. The others get probability 0, and the probabilities of those that are left are scaled up so that they sum to 1
 # again. (*Top-p*, or nucleus sampling, cuts where the likeliest tokens together have reached a share $p$. The same
 # idea, with a limit that moves.)
+#
+# In the picture, `steps.distribution(logits, temperature, top_k)` gives the probabilities with which `sample`, your next
+# exercise, will draw.
 
 # %% tags=["explore"]
 guesses = ["sorry", "sad", "unwell", "late", "lost", "Napoleon"]
@@ -831,9 +837,6 @@ check("sample")
 
 
 # %% tags=["explore"]
-from collections import Counter
-
-
 def draw_sentence(temperature, seed):
     """Draw one sentence from the table, word by word."""
     written = [2]
@@ -848,9 +851,10 @@ for temperature in (0.3, 1.0, 3.0):
     print(f"temperature {temperature}:", ", ".join(f"{count} x {words}" for words, count in drawn.most_common(5)))
 
 # %% [markdown]
-# The colder, the more the drawing resembles greedy decoding, short sight included; the hotter, the more alike are the
-# chances of all *next words* that are possible at all, good and bad ones. (Sentences do not become alike: a long one needs
-# many draws in its favour. The cell below has the exact numbers.) At temperature 1 each sentence comes as often as the model says: *I am
+# In the limit of cold, the drawing is greedy decoding, short sight included: at temperature 0.1 *it hurts me* comes seven
+# times as often as *I am sorry*. The hotter, the more alike are the chances of all *next words* that are possible at all, good
+# and bad ones. (Sentences do not become alike: a long one needs many draws in its favour. The cell below has the exact
+# numbers.) At temperature 1 each sentence comes as often as the model says: *I am
 # sorry* in 29 % of all draws, in the long run.
 
 
@@ -864,9 +868,9 @@ def probability(words, temperature):
     return result
 
 
-for words in ("I am sorry", "sorry", "it does me sorry"):
-    chances = [probability(words, temperature) for temperature in (0.3, 1.0, 3.0)]
-    print(f"{words:18s}" + "".join(f"{chance:8.3f}" for chance in chances), "  at temperature 0.3, 1 and 3")
+for words in ("it hurts me", "I am sorry", "sorry", "it does me sorry"):
+    chances = [probability(words, temperature) for temperature in (0.1, 0.3, 1.0, 3.0)]
+    print(f"{words:18s}" + "".join(f"{chance:8.3f}" for chance in chances), "  at temperature 0.1, 0.3, 1 and 3")
 
 # %% [markdown]
 # **Common mistakes**
@@ -1029,11 +1033,9 @@ check("corpus_bleu")
 # ### A look at what it did: the same as the standard tool
 #
 # Papers compute BLEU with `sacrebleu` (Post, 2018). Here is a small test set. `tokenize="none"` tells sacrebleu to
-# leave the tokens as they are.
+# leave the tokens as they are, `smooth_method="none"` to leave a precision of 0 as it is.
 
 # %% tags=["explore"]
-import sacrebleu
-
 references = [
     "the train to the airport leaves at half past six",
     "there is a small bakery behind the old church",
@@ -1089,7 +1091,7 @@ cases = [
         "yesterday the postman bit the dog of our neighbour",
     ),
 ]
-bleu, chrf = sacrebleu.BLEU(tokenize="none", smooth_method="none", effective_order=False), sacrebleu.CHRF()
+bleu, chrf = sacrebleu.BLEU(tokenize="none", smooth_method="none"), sacrebleu.CHRF()
 print(f"{'':14s}BLEU  chrF")
 for name, hypothesis, reference in cases:
     scores = [metric.corpus_score([hypothesis], [[reference]]).score for metric in (bleu, chrf)]
@@ -1156,10 +1158,6 @@ for tokenizer in ("none", "13a", "intl", "char"):
 # itself. The reference and all settings stay the same, and the tokenizer is `zh`.
 
 # %% tags=["explore", "nbval-ignore-output"]
-from llmcourse.data import load_pairs
-from llmcourse.decoding import Translator
-from llmcourse.models.saved import load_translator
-
 model, tokenizer, _ = load_translator()
 translator = Translator(model, tokenizer)
 test = load_pairs("phrases", target="zh").test
@@ -1204,7 +1202,7 @@ for n in changed_lines[:5]:
 # %% [markdown]
 # ### Is it luck? Test sets drawn from the test set
 #
-# Two searches differ by half a point of BLEU on 150 sentences. Would they on another 150? We have no others, but we can
+# Greedy decoding and a beam of 4 differ by about a point of BLEU on 150 sentences. Would they on another 150? We have no others, but we can
 # *draw* from those we have: 150 sentences at random, with repetition, and both scores on the **same** drawn sentences. Do
 # this many times, and look at the differences. This is the **paired bootstrap** (Koehn, 2004). If nearly all differences
 # have the same sign, it is hardly luck.

@@ -31,11 +31,16 @@ def test_the_cache_saves_time_and_changes_no_token(notebook):
 
 
 def test_sentences_at_three_temperatures(notebook):
-    assert notebook.shown(r"I am sorry\s+0\.\d+\s+(0\.\d+)\s") == pytest.approx(0.29, abs=0.005)
+    assert notebook.shown(r"I am sorry\s+\S+\s+\S+\s+(0\.\d+)\s") == pytest.approx(0.29, abs=0.005)
     assert notebook.said(r"sorry\* in (\d+) % of all draws") == 29
-    assert notebook.shown(r"\nsorry\s+\S+\s+\S+\s+(\S+)") > 5 * notebook.shown(
-        r"\nit does me sorry\s+\S+\s+\S+\s+(\S+)"
+    hot = r"\s+\S+\s+\S+\s+\S+\s+(\S+)"
+    assert notebook.shown(r"\nsorry" + hot) > 5 * notebook.shown(r"\nit does me sorry" + hot)
+    assert "comes seven times as often as" in notebook.prose
+    cold = (
+        notebook.shown(r"it hurts me\s+(\S+)\s+\S+\s+\S+\s+\S+  at"),
+        notebook.shown(r"I am sorry\s+(\S+)\s+\S+\s+\S+\s+\S+  at"),
     )
+    assert cold[0] / cold[1] == pytest.approx(7, abs=0.5)
 
 
 def test_some_beginnings_have_no_end(notebook):
@@ -56,3 +61,6 @@ def test_a_difference_of_searches_on_150_sentences_may_be_luck(notebook):
     low = notebook.shown(r"differences lie between (\S+) and")
     high = notebook.shown(r"differences lie between \S+ and (\S+) points")
     assert low < high
+    assert "differ by about a point of BLEU" in notebook.prose
+    greedy, beam = (notebook.shown(rf"alpha = 1: {size}") for size in (r"(\S+),", r"\S+, \S+, (\S+),"))
+    assert beam - greedy == pytest.approx(1, abs=0.5)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from llmcourse.checking import accepted, criterion, expect, expect_close, mutants
+from llmcourse.checking import accepted, criterion, expect, expect_close, expect_shape, mutants
 
 from ..oracles import distinct_sizes, is_sequence
 
@@ -130,6 +130,8 @@ def attention_with_the_cache_equals_full_attention(student, rng):
     for t, result in enumerate(drive(student, one_by_one(key, value))):
         fits = is_sequence(result) and len(result) == 2 and all(isinstance(part, np.ndarray) for part in result)
         expect(fits, required="update returns a pair of arrays: the keys and the values", received=result)
+        for part, whole, name in zip(result, (key, value), ("keys", "values"), strict=True):
+            expect_shape(part, whole[:, :, : t + 1].shape, what=f"the {name} after {t + 1} updates")
         output = attend(query[:, :, t : t + 1], *result)
         expect_close(output, full[:, :, t : t + 1], what=f"the attention of position {t} with the cache")
 

@@ -86,7 +86,7 @@ def decode(student, model, max_length):
 @criterion(
     points=2,
     hints=[
-        "Which columns of target does score_next get, and where does its answer go?",
+        "Which tokens does score_next get in step t, and in which column of the result does its answer go?",
         "At position 0 it gets START, at position t the token that was written last; its argmax is the next token.",
         "`newest = target[:, position, None]` has the shape (B, 1); write to `target[:, position + 1]`.",
     ],

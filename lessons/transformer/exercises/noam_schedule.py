@@ -64,7 +64,11 @@ def the_peak_is_where_the_warm_up_ends(student, rng):
     steps = (warmup_steps - 1, warmup_steps, warmup_steps + 1)
     before, peak, after = (student.noam_schedule(step, d_model, warmup_steps) for step in steps)
     expect_rates(peak, warmup_steps, d_model, warmup_steps, "the rate at the peak")
-    expect(before < peak > after, required="lower rates on both sides of the peak", received=f"{before:.6g}, {peak:.6g}, {after:.6g}")
+    expect(
+        before < peak > after,
+        required="lower rates on both sides of the peak",
+        received=f"{before:.6g}, {peak:.6g}, {after:.6g}",
+    )
 
 
 @criterion(

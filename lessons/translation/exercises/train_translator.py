@@ -97,7 +97,8 @@ def share_equal(received, expected):
     points=2,
     slow=True,
     hints=[
-        "Print what your function gives for a training sentence. Does it end where it should? Is START in it?",
+        "An error about an index? Then an id is not smaller than V, the number of words plus 4. Otherwise print what your "
+        "function gives for a training sentence. Does it end where it should? Is START in it?",
         "Inputs begin with START, labels end with END; when you write, stop at END and join the words before it.",
         "Each sentence is translated by itself: row i of the result belongs to sentence i.",
     ],
