@@ -38,6 +38,8 @@ from llmcourse.data import load_mnist
 setup(seed=0)
 check = lesson("backprop")
 
+import keras
+
 # %%
 digits = load_mnist("small")
 x_train, y_train = digits.x_train.reshape(-1, 784) / 255, digits.y_train  # (4000, 784), (4000,)
@@ -273,7 +275,7 @@ plots.mlp_graph()
 # $l$**, and then through the weights **of layer $l + 1$**. So $\delta_l$ contains $W_{l+1}$ and $g'(z_l)$. The gradient
 # of $W_l$ contains what **went into** layer $l$, which is $a_{l-1}$. Many popular texts get one of these indices wrong,
 # or stop after the last layer and leave out the recursion, which is the very point. You can always test a formula by
-# its shapes. For a batch of 64 digits and the layers 784 → 128 → 10:
+# its shapes. For a **batch** of 64 digits, the samples that go through the network together, and the layers 784 → 128 → 10:
 #
 # | array | shape |
 # | --- | --- |
@@ -504,6 +506,8 @@ _, cache = steps.mlp_forward(params, x)
 by_hand = steps.mlp_backward(params, cache, upstream)
 for name in params:
     print(f"{name}: Value and backpropagation agree:", np.allclose(gradient_of(values[name]), by_hand[name]))
+print("the gradient of W1:")
+print(gradient_of(values["W1"]).round(3))
 
 # %% [markdown]
 # The same gradients, and nobody derived anything. What you wrote by hand has one advantage left: it handles whole arrays at
@@ -682,15 +686,16 @@ plots.learning_rates(
 
 # %% tags=["explore"]
 grid = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
-last = [forty_losses(rate)[-1] for rate in grid]
-for rate, loss in zip(grid, last, strict=True):
-    print(f"rate {rate:5}: loss {'above 2' if loss > 2 else 'from 1 to 2' if loss > 1 else 'below 1'}")
-best = grid[int(np.argmin(last))]
+curves = {rate: forty_losses(rate) for rate in grid}
+for rate, losses in curves.items():
+    end = "above 1.5" if losses[-1] > 1.5 else "from 1 to 1.5" if losses[-1] > 1 else "below 1"
+    print(f"rate {rate:5}: at first {losses[0]:.1f}, at most {max(losses):4.1f}, after forty steps {end}")
+best = min(curves, key=lambda rate: curves[rate][-1])
 print("the best of them:", best)
 
 # %% [markdown]
-# On the left the loss falls too slowly, on the right it does not fall at all, and the best rate lies a little before the edge.
-# One look at such a table saves days.
+# On the left the loss falls too slowly. On the right it first jumps up, at 3.0 to above 80, and has hardly come down again
+# after forty steps. The best rate lies a little before this edge. One look at such a table saves days.
 #
 # **Common mistakes**
 #
@@ -761,7 +766,7 @@ def train_mlp(x, labels, seed, epochs=20, on_step=None):
         x: float array (N, D) with entries from 0 to 1; D is 784 for the digits.
         labels: integer array (N,), the right classes, from 0 to C-1; the largest label that occurs is C-1.
         seed: integer; equal seeds give equal results.
-        epochs: integer, how often each sample is seen.
+        epochs: integer, how often each sample is seen; with 0 the params are those drawn at the start.
         on_step: None, or a function that is called after each step with two arguments: the rows of x that were in its
             batch, an integer array, and the params after it.
 
@@ -800,6 +805,8 @@ check("train_mlp")
 # 2. **Can the network learn one batch by heart?** A network with 101,770 parameters must be able to get 64 digits right,
 #    all of them, with a loss near 0. If it cannot, a gradient is wrong, or labels and images do not belong together.
 # 3. **Do the two curves tell a plausible story?** The loss on the digits that it learns from, and on others.
+#
+# Below, `steps.predict(params, x)` gives for each sample the class with the largest logit.
 #
 # > **Predict, then run.** What happens to question 2 if the labels are drawn at random, so that there is nothing to
 # > understand?
@@ -925,8 +932,8 @@ plots.learning_curves(losses, mark_lowest=True, title="Overfitting: the test los
 #
 # ### Exercise 6: build the network
 #
-# 784 inputs, one hidden layer of `hidden_units` units with ReLU, 10 logits. Import keras inside the function or above
-# it, as you like.
+# 784 inputs, one hidden layer of `hidden_units` units with ReLU, 10 logits. The first cell of this lesson has imported
+# `keras`.
 
 
 # %% exercise="build_mlp" forbid=["llmcourse.steps.backprop.build_mlp"]
@@ -940,8 +947,6 @@ def build_mlp(hidden_units):
         A keras.Model that maps (N, 784) to logits (N, 10), without a softmax.
     """
     ### BEGIN SOLUTION
-    import keras
-
     return keras.Sequential(
         [
             keras.Input((784,)),
@@ -963,8 +968,6 @@ check("build_mlp")
 # 0.001 or less is rounding.)
 
 # %% tags=["explore"]
-import keras
-
 model = steps.build_mlp(128)
 model.set_weights([trained["W1"], trained["b1"], trained["W2"], trained["b2"]])
 logits, _ = steps.mlp_forward(trained, x_test)
@@ -972,7 +975,8 @@ print("parameters:", f"{model.count_params():,}")
 print("same logits as NumPy:", np.allclose(model.predict(x_test, verbose=0), logits, atol=1e-3))
 
 # %% [markdown]
-# Then we train a fresh one, with the same loss, the same optimizer and batches of the same size. `compile` and `fit`
+# Then we train a fresh one, with the same loss, the same **optimizer** (the rule by which the gradients move the params;
+# yours is `sgd_step`) and batches of the same size. `compile` and `fit`
 # are your `train_mlp`. (Keras draws its first weights a little differently, after Glorot & Bengio, 2010.)
 
 # %% tags=["explore"]

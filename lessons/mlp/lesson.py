@@ -242,7 +242,8 @@ plots.activations(
 
 # %% [markdown]
 # Look at the derivatives. They decide how well a network learns, because the chain rule multiplies one of them for each
-# layer.
+# layer. A network learns from the derivatives of one number, which says how wrong it is, by all the numbers that it
+# depends on. Arranged in arrays like those numbers, these derivatives are called the **gradient**.
 #
 # > **Think first.** The derivative of the sigmoid is at most 1/4. What is left of a derivative after it has come back
 # > through ten layers of sigmoids?
@@ -251,8 +252,8 @@ plots.activations(
 # <summary>Answer</summary>
 #
 # The ten sigmoids multiply it by at most $(1/4)^{10}$, which is less than one millionth. The first layers hardly learn
-# anything; this is the *vanishing gradient*. The derivative of ReLU is exactly 1 wherever the unit is active, so there
-# the gradient comes back undiminished. This is a main reason why ReLU has replaced the sigmoid inside networks.
+# anything; this is the *vanishing gradient*. The derivative of ReLU is exactly 1 wherever the unit is active (where
+# $z > 0$), so there the gradient comes back undiminished. This is a main reason why ReLU has replaced the sigmoid inside networks.
 #
 # </details>
 #
@@ -360,7 +361,8 @@ plots.decision_regions(
 
 # %% [markdown]
 # An affine map, a bend, an affine map: this is already a **multilayer perceptron** (MLP), a neural network with one
-# hidden layer. With enough hidden units it can come as close as you like to any continuous function on a bounded region
+# **hidden layer**. Hidden are the units between the input and the output, here $s$ and $s - 1$ after the bend: their
+# numbers are neither given nor asked for. With enough hidden units it can come as close as you like to any continuous function on a bounded region
 # (Goodfellow et al., section 6.4.1, tell the story of this theorem). The catch is to find the weights. Nobody can
 # choose 100,000 of them by hand. What follows prepares for finding them.
 #
@@ -384,7 +386,7 @@ plots.decision_regions(
 # $$
 #
 # The derivative follows in one step: only one of the $n$ terms contains $p_i$. All these derivatives together, arranged
-# like $p$ itself, are the **gradient** of the loss with respect to the prediction. An example with $n = 2$:
+# like $p$ itself, are the gradient of the loss with respect to the prediction. An example with $n = 2$:
 #
 # | | | | |
 # | --- | ---: | ---: | --- |
@@ -427,7 +429,8 @@ check("mse")
 # %% [markdown]
 # ### A look at what it did: follow the advice
 #
-# We repeat three things: compute the loss, ask for the gradient, and move the prediction a little against it.
+# We repeat three things: compute the loss, ask for the gradient, and move the prediction a little against it. How far is
+# decided by a factor, here 0.3, the **learning rate**: the prediction moves by 0.3 times the gradient.
 
 # %% tags=["explore"]
 prediction, target = np.array([2.5, 0.0]), np.array([3.0, -1.0])
@@ -697,8 +700,9 @@ check("mlp_forward")
 # ### A look at what it did: a network that knows nothing
 #
 # Where do the weights come from? For now from chance. If they are too small, the signal dies out from layer to layer; if
-# too large, it explodes. With $D$ inputs a neuron adds up $D$ random terms, so the variance of its answer is $D$ times
-# that of one term; and ReLU throws away half of it. Weights with mean 0 and variance $2/D$ make up for both (He et al.,
+# too large, it explodes. The measure for it is the **variance**: the mean squared distance from the mean; its root is the
+# standard deviation. With $D$ inputs a neuron adds up $D$ random terms, so the variance of its answer is $D$ times that
+# of one term; and ReLU throws away half of it. Weights with mean 0 and variance $2/D$ make up for both (He et al.,
 # 2015). `steps.init_mlp`, which is given, draws them, and sets the biases to 0.
 #
 # > **Predict, then run.** What share of the digits will such a network know, and what will its loss be? Then change the
@@ -750,8 +754,8 @@ plots.learning_curves(sizes, xlabel="layer", ylabel="size of a", logy=True, titl
 # <details>
 # <summary>Answer</summary>
 #
-# By the factor itself: 0.7 in each layer leaves $0.7^{10} \approx 0.03$ of the signal after ten layers, and 1.5 makes it
-# $1.5^{10} \approx 58$ times as large. Gradients come back through the same weights, so they fade or explode in the same
+# By the factor itself, about: 0.7 in each layer leaves $0.7^{10} \approx 0.03$ of the signal after ten layers, and 1.5 makes
+# it $1.5^{10} \approx 58$ times as large. (The plot shows 51, since chance has a hand in it.) Gradients come back through the same weights, so they fade or explode in the same
 # way.
 #
 # </details>

@@ -1,5 +1,7 @@
 """The numbers in the text of the lesson `backprop` are those of its outputs."""
 
+import re
+
 import pytest
 
 
@@ -24,7 +26,18 @@ def test_momentum_comes_ten_thousand_times_closer(notebook):
 
 def test_the_best_rate_lies_before_the_edge(notebook):
     assert notebook.shown(r"the best of them: (\S+)") in (0.1, 0.3)
-    assert "rate   3.0: loss above 2" in notebook.output
+
+
+def test_too_large_a_rate_jumps_up_and_hardly_comes_down(notebook):
+    highest = notebook.shown(r"rate   3\.0: at first \S+ at most +(\S+),")
+    assert notebook.said(r"it first jumps up, at 3\.0 to above (\d+),") < highest < 100
+    assert notebook.shown(r"rate   3\.0: at first (\S+), at most") == pytest.approx(2.4, abs=0.05)
+    assert re.search(r"rate   3\.0: .* after forty steps above 1\.5\n", notebook.output)
+
+
+def test_too_small_a_rate_falls_too_slowly(notebook):
+    assert re.search(r"rate 0\.001: .* after forty steps above 1\.5\n", notebook.output)
+    assert re.search(r"rate   0\.3: .* after forty steps below 1\n", notebook.output)
 
 
 def test_nineteen_of_twenty_digits(notebook):

@@ -30,5 +30,10 @@ def test_ten_layers_shrink_or_grow_a_signal_by_the_power(notebook, factor):
     assert last == pytest.approx(said, rel=0.35)
 
 
+def test_chance_has_a_hand_in_the_last_layer(notebook):
+    shown = notebook.shown(r"1\.5 times: from \S+ at layer 1 to (\d+) at layer 10")
+    assert notebook.said(r"The plot shows (\d+), since chance") == shown
+
+
 def test_the_parameters_are_counted_rightly(notebook):
     assert notebook.said(r"\{,\}290 = (101)\{,\}770") * 1000 + 770 == 784 * 128 + 128 + 128 * 10 + 10

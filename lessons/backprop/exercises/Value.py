@@ -7,12 +7,12 @@ from llmcourse.checking import accepted, criterion, expect_close, mutants
 from ..oracles import backward, distinct_sizes, draw_network, forward
 
 DRIVE = """
-def run_program(numbers, program):
+def run_program(numbers, program, end):
     values = [Value(number) for number in numbers]
     for operation, *places in program:
         first, *rest = [values[place] for place in places]
         values.append(first.relu() if operation == "relu" else first + rest[0] if operation == "add" else first * rest[0])
-    values[-1].backward()
+    values[end].backward()
     return [float(value.data) for value in values], [float(value.grad) for value in values]
 
 def run_network(params, x, upstream):
@@ -38,14 +38,14 @@ def run_network(params, x, upstream):
 """
 
 
-def oracle(numbers, program):
-    """Compute the values, and the derivative of the last one by each, by going through the program backward."""
+def oracle(numbers, program, end=-1):
+    """Compute the values, and the derivative of one of them by each, by going through the program backward."""
     values = list(map(float, numbers))
     for operation, *places in program:
         a, b = values[places[0]], values[places[-1]]
         values.append(max(a, 0.0) if operation == "relu" else a + b if operation == "add" else a * b)
     grads, given = [0.0] * len(values), len(numbers)
-    grads[-1] = 1.0
+    grads[end] = 1.0
     for place in range(len(values) - 1, given - 1, -1):
         operation, *places = program[place - given]
         a, b = values[places[0]], values[places[-1]]
@@ -57,15 +57,18 @@ def oracle(numbers, program):
     return values, grads
 
 
-def run(student, numbers, program):
+def run(student, numbers, program, end=-1):
     student.define(DRIVE)
-    data, grads = student.run_program([float(number) for number in numbers], [list(step) for step in program])
+    data, grads = student.run_program([float(number) for number in numbers], [list(step) for step in program], end)
     return np.array(data), np.array(grads)
 
 
-def expect_grads(student, numbers, program, what):
-    _, grads = run(student, numbers, program)
-    expect_close(grads[: len(numbers)], oracle(numbers, program)[1][: len(numbers)], what=what)
+def expect_grads(student, numbers, program, what, end=-1):
+    """Require the grads of the numbers first, since they are in the words, and then those of all that was made of them."""
+    _, grads = run(student, numbers, program, end)
+    expected = oracle(numbers, program, end)[1]
+    expect_close(grads[: len(numbers)], expected[: len(numbers)], what=what)
+    expect_close(grads, expected, what=f"{what}, and of all that was made of them")
 
 
 def draw_numbers(rng, count):
@@ -84,8 +87,10 @@ def each_operation_computes_its_number(student, rng):
     numbers = draw_numbers(rng, 3)
     numbers[0], numbers[1] = -abs(numbers[0]), abs(numbers[1])
     program = [("add", 0, 1), ("mul", 3, 2), ("relu", 0), ("relu", 1), ("add", 5, 6), ("add", 4, 7)]
-    data, _ = run(student, numbers, program)
-    expect_close(data, oracle(numbers, program)[0], what="the data of the numbers, their sums, products and relu")
+    for scale in (1.0, 1e4, 1e-4):
+        data, _ = run(student, scale * numbers, program)
+        expected = np.array(oracle(scale * numbers, program)[0])
+        expect_close(data / scale, expected / scale, what="the data of the numbers, their sums, products and relu")
 
 
 @criterion(
@@ -102,7 +107,7 @@ def each_operation_knows_its_derivatives(student, rng):
     for operation in ("add", "mul"):
         _, grads = run(student, [a, b], [(operation, 0, 1)])
         expect_close(grads, oracle([a, b], [(operation, 0, 1)])[1], what=f"the grads of a, b and their {operation}")
-    for number in (abs(a), -abs(a), 0.0):
+    for number in (abs(a), -abs(a), 0.0, 1e-5, -1e-5, 3e6):
         _, grads = run(student, [number], [("relu", 0)])
         expect_close(grads, [float(number > 0), 1.0], what=f"the grads of a = {number:.3g} and relu(a)")
 
@@ -120,6 +125,9 @@ def what_is_used_several_times_gets_the_sum(student, rng):
     numbers = draw_numbers(rng, 2)
     expect_grads(student, numbers[:1], [("mul", 0, 0)], "the grad of x for x * x")
     expect_grads(student, numbers[:1], [("add", 0, 0), ("mul", 1, 0)], "the grad of x for (x + x) * x")
+    expect_grads(student, 1e4 * numbers[:1], [("mul", 0, 0), ("add", 1, 0)], "the grad of a large x for x * x + x")
+    twice = [("add", 0, 1), ("add", 0, 1), ("mul", 2, 3)]
+    expect_grads(student, numbers, twice, "the grads of x and y for (x + y) * (x + y), each sum made by itself")
     program = [("mul", 0, 1), ("mul", 2, 0), ("add", 3, 2), ("mul", 4, 1)]
     expect_grads(student, numbers, program, "the grads of x and y for (x y x + x y) y")
 
@@ -144,6 +152,9 @@ def each_number_waits_for_all_its_shares(student, rng):
             count += 1
         program += [("mul", count - 1, count - 2), ("add", count, 3), ("add", 3, count + 1)]
         expect_grads(student, numbers, program, "the grads of three numbers in a graph of eleven operations")
+    program = [("add", 0, 1), ("mul", 3, 3), ("mul", 3, 4), ("add", 4, 2)]
+    what = "the grads of x, y and z for y1 = (x + y)(x + y), from which something else was made afterwards"
+    expect_grads(student, draw_numbers(rng, 3), program, what, end=4)
 
 
 @criterion(
@@ -275,6 +286,36 @@ class Value:
 """,
 )
 accepted(
+    "each value knows its depth, and relu is a product with 1 or 0",
+    """
+class Value:
+    def __init__(self, data, inputs=()):
+        self.data, self.grad, self.inputs = data, 0, list(inputs)
+        self.depth = 1 + max([each.depth for each, _ in self.inputs], default=0)
+
+    def __add__(a, b):
+        return Value(a.data + b.data, [(a, 1), (b, 1)])
+
+    def __mul__(a, b):
+        return Value(a.data * b.data, [(a, b.data), (b, a.data)])
+
+    def relu(self):
+        return self * Value(1 if self.data > 0 else 0)
+
+    def backward(self):
+        todo, known = [self], {id(self)}
+        for value in todo:
+            for each, _ in value.inputs:
+                if id(each) not in known:
+                    known.add(id(each))
+                    todo.append(each)
+        self.grad = 1
+        for value in sorted(todo, key=lambda value: value.depth, reverse=True):
+            for each, slope in value.inputs:
+                each.grad += slope * value.grad
+""",
+)
+accepted(
     "a number for each place in time: the later ones go first",
     """
 import itertools
@@ -349,6 +390,8 @@ mutants(
     "each_operation_computes_its_number",
     [
         ("the sum of the grads", "self.data + other.data", "self.grad + other.grad"),
+        ("a ReLU that saturates", "max(self.data, 0.0)", "min(max(self.data, 0.0), 100.0)"),
+        ("rounds", "float(data), 0.0", "round(float(data), 4), 0.0"),
         ("a ReLU that is the absolute value", "max(self.data, 0.0)", "abs(self.data)"),
         (
             "changes its first input",
@@ -369,6 +412,9 @@ mutants(
         ),
         ("the result has the grad 0", "        self.grad = 1.0\n", ""),
         ("a ReLU that lets everything pass", "1.0 if self.data > 0 else 0.0", "1.0"),
+        ("a leaky slope", "else 0.0)", "else 0.01)"),
+        ("a ReLU that stops small numbers", "if self.data > 0", "if self.data > 0.001"),
+        ("a ReLU that stops large numbers", "if self.data > 0", "if 0 < self.data < 100"),
         ("a ReLU that passes at exactly 0", "1.0 if self.data > 0", "1.0 if self.data >= 0"),
         ("forgets the second input of a product", ", (other, self.data)]", "]"),
         (
@@ -382,6 +428,34 @@ mutants(
     VALUE,
     "what_is_used_several_times_gets_the_sum",
     [
+        (
+            "limits the grads",
+            "each.grad += derivative * value.grad",
+            "each.grad = min(each.grad + derivative * value.grad, 1000.0)",
+        ),
+        (
+            "knows a value by its number",
+            "value not in visited",
+            "value.data not in visited",
+            "visited.add(value)",
+            "visited.add(value.data)",
+        ),
+        (
+            "values with the same number are equal",
+            "    def __add__",
+            "    def __eq__(self, other):\n        return self.data == other.data\n\n"
+            "    def __hash__(self):\n        return hash(self.data)\n\n    def __add__",
+        ),
+        (
+            "half of the derivative of a square",
+            "return Value(self.data * other.data, [",
+            "return Value(self.data * other.data, [(self, self.data)] if self is other else [",
+        ),
+        (
+            "keeps the grads of the given numbers only",
+            "each.grad += derivative * value.grad",
+            "each.grad += derivative * value.grad\n            value.grad *= value is self",
+        ),
         ("sets instead of adding up", "each.grad += derivative", "each.grad = derivative"),
         (
             "takes each input once only",
@@ -405,6 +479,22 @@ mutants(
             "nearest first",
             BEGIN,
             "        self.grad, order = 1.0, [self]\n        for value in order:\n            for each, derivative in value.inputs:\n                each.grad += derivative * value.grad\n                if each not in order:\n                    order.append(each)\n",
+        ),
+        (
+            "waits for uses that do not lead to the result",
+            "self.inputs = tuple(inputs)\n",
+            "self.inputs, self.uses = tuple(inputs), 0\n        for each, _ in self.inputs:\n            each.uses += 1\n",
+            BEGIN,
+            "        self.grad, ready = 1.0, [self]\n        for value in ready:\n"
+            "            for each, derivative in value.inputs:\n                each.grad += derivative * value.grad\n"
+            "                each.uses -= 1\n                if each.uses == 0:\n                    ready.append(each)\n",
+        ),
+        (
+            "begins at the value that was made last",
+            "self.inputs = tuple(inputs)\n",
+            "self.inputs, Value.last = tuple(inputs), self\n",
+            "visit(self)\n        self.grad = 1.0",
+            "visit(Value.last)\n        Value.last.grad = 1.0",
         ),
         ("from the inputs to the result", "reversed(order)", "order"),
     ],

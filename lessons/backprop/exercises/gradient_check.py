@@ -140,9 +140,16 @@ def one_wrong_entry_is_enough(student, rng):
 )
 def each_entry_moves_alone_and_both_ways(student, rng):
     """loss_fn sees each entry moved alone, by +epsilon and by -epsilon, and the central difference is taken."""
+    for epsilon in (0.01, None):
+        require_single_moves(student, rng, epsilon)
+
+
+def require_single_moves(student, rng, given):
+    """Note what loss_fn sees under an epsilon, None for the default, and compare it with what it should see."""
     rows, columns = distinct_sizes(rng, 2, high=4)
     params = {"W1": rng.uniform(1, 2, size=(rows, columns)), "b1": rng.uniform(1, 2, size=columns)}
-    epsilon, calls = 0.01, []
+    epsilon, calls = given or 1e-5, []
+    words = "" if given else " (epsilon is 1e-5 where none is given)"
 
     def loss_fn(moved):
         steps = {name: np.asarray(moved[name]) - value for name, value in params.items()}
@@ -156,7 +163,8 @@ def each_entry_moves_alone_and_both_ways(student, rng):
         return float(sum(np.square(value).sum() for value in moved.values()))
 
     grads = {name: 2 * value for name, value in params.items()}
-    error = float(expect_shape(student.gradient_check(loss_fn, params, grads, epsilon), (), what="gradient_check(...)"))
+    result = student.gradient_check(loss_fn, params, grads, *([given] if given else []))
+    error = float(expect_shape(result, (), what="gradient_check(...)"))
     most = max(map(len, calls), default=0)
     expect(most <= 1, required="at most one entry is moved when loss_fn is called", received=f"{most} entries at once")
     wanted = {
@@ -166,12 +174,12 @@ def each_entry_moves_alone_and_both_ways(student, rng):
         for side in (1, -1)
     }
     moves = {move for call in calls for move in call}
-    required = f"{len(wanted)} different moves: each of {len(wanted) // 2} entries by +epsilon and by -epsilon"
+    required = f"{len(wanted)} different moves: each of {len(wanted) // 2} entries by +epsilon and by -epsilon{words}"
     expect(
         moves == wanted, required=required, received=f"{len(moves & wanted)} of them, and {len(moves - wanted)} others"
     )
     required = "almost no error for a sum of squares, whose central difference is exact"
-    expect(error < 1e-9, required=required, received=error)
+    expect(error < (1e-9 if given else 1e-7), required=required, received=error)
 
 
 @criterion(
@@ -193,6 +201,34 @@ def an_entry_without_influence_is_no_error(student, rng):
 
 
 @criterion(
+    hints=[
+        "Which names, how many axes and how many entries does your code expect? And how small may a gradient be?",
+        "Take each gradient by its name, go through np.ndindex(value.shape), and leave no entry out.",
+        "The floor in the denominator is max(1e-8, ...): it replaces a smaller sum and is not added to it.",
+    ],
+)
+def any_names_axes_and_sizes_follow_the_formula(student, rng):
+    """Other names, three axes, gradients in another order of names, and tiny gradients: the error is that of the formula."""
+    shape = distinct_sizes(rng, 3, high=6)
+    for slope, factor in ((1e-4, 2.0), (2e-9, 3.0), (3.0, 1.0)):
+        params = {"kernel": rng.normal(size=shape), "gain": rng.normal(size=2), "other": rng.normal(size=shape)}
+        slopes = {name: slope * rng.uniform(1, 1.2, size=value.shape) for name, value in params.items()}
+        given = {name: slopes[name].copy() for name in reversed(slopes)}
+        for name in params:
+            wrong = {**given, name: given[name].copy()}
+            wrong[name].flat[-1] *= factor
+            error = student.gradient_check(
+                lambda moved, slopes=slopes: float(sum((slopes[key] * moved[key]).sum() for key in slopes)),
+                params,
+                wrong,
+            )
+            what = f"the error where the last of {given[name].size} gradients, about {slope:g}, is {factor:g} times too large"
+            expect_close(
+                float(expect_shape(error, (), what=what)), largest_error(slopes, wrong), what=what, tolerance=1e-3
+            )
+
+
+@criterion(
     points=2,
     hints=[
         "What is max(0.1, float('nan'))? And is nan < 1e-6?",
@@ -201,18 +237,19 @@ def an_entry_without_influence_is_no_error(student, rng):
     ],
 )
 def what_is_no_number_is_never_called_right(student, rng):
-    """Where the loss or a single entry of the gradients is nan, the result is nan or inf, never a small error."""
+    """Where the loss or one entry of the gradients is nan or inf, the result is nan or inf, never a small error."""
     params, x, labels, _, _, grads = draw_square_network(rng)
-    places = [("W1", (0, 0)), ("b2", (-1,))]
-    for name, place in places:
+    places = [("W1", (0, 0), np.nan), ("b2", (-1,), np.nan), ("W2", (0, 1), np.inf), ("b1", (0,), -np.inf)]
+    for name, place, value in places:
         wrong = {**grads, name: grads[name].copy()}
-        wrong[name][place] = np.nan
+        wrong[name][place] = value
         error = student.gradient_check(lambda moved: loss_of(moved, x, labels), params, wrong)
         received = float(expect_shape(error, (), what="gradient_check(...)"))
-        expect(not np.isfinite(received), required=f"nan or inf, as one entry of {name} is nan", received=received)
-    error = student.gradient_check(lambda moved: float("nan"), params, grads)
-    received = float(expect_shape(error, (), what="gradient_check(...)"))
-    expect(not np.isfinite(received), required="nan or inf for a loss that is nan", received=received)
+        expect(not np.isfinite(received), required=f"nan or inf, as one entry of {name} is {value}", received=received)
+    for value in (float("nan"), float("inf")):
+        error = student.gradient_check(lambda moved, value=value: value, params, grads)
+        received = float(expect_shape(error, (), what="gradient_check(...)"))
+        expect(not np.isfinite(received), required=f"nan or inf for a loss that is {value}", received=received)
 
 
 @criterion(
@@ -318,6 +355,29 @@ mutants(
         ("one-sided differences", "a, b = (up - down) / (2 * epsilon)", "a, b = (up - loss_fn(params)) / epsilon"),
         ("moves whole arrays at once", "moved[index] = value[index] + epsilon", "moved = value + epsilon"),
         ("ignores epsilon", "    largest = 0.0", "    largest, epsilon = 0.0, 1e-6"),
+        ("another epsilon where none is given", "epsilon=1e-5", "epsilon=1e-4"),
+    ],
+)
+FLOOR = "max(1e-8, abs(a) + abs(b))"
+mutants(
+    CHECK,
+    "any_names_axes_and_sizes_follow_the_formula",
+    [
+        ("a smaller floor", FLOOR, "max(1e-12, abs(a) + abs(b))"),
+        ("a larger floor", FLOOR, "max(1e-4, abs(a) + abs(b))"),
+        ("adds the floor", FLOOR, "(1e-8 + abs(a) + abs(b))"),
+        ("leaves small gradients out", LARGER, f"{LARGER} if abs(a) + abs(b) > 1e-6 else largest"),
+        ("takes what is nearly equal for equal", ERROR, f"{ERROR} * (abs(a - b) > 1e-3)"),
+        ("the first twenty entries only", "np.ndindex(value.shape)", "list(np.ndindex(value.shape))[:20]"),
+        ("weights and biases only", LARGER, f"{LARGER} if name[0] in 'Wb' else largest"),
+        ("two axes at most", "np.ndindex(value.shape)", "np.ndindex(value.shape[:2])"),
+        (
+            "gradients by their place in the dict",
+            "name, value in params.items()",
+            "(name, value), grad in zip(params.items(), grads.values())",
+            "grads[name][index]",
+            "(grad if grad.shape == value.shape else grads[name])[index]",
+        ),
     ],
 )
 mutants(
@@ -348,6 +408,12 @@ mutants(
     "what_is_no_number_is_never_called_right",
     [
         ("max() walks past a nan", LARGER, "largest = max(largest, error)"),
+        (
+            "asks for nan in the gradients and in the loss, but not for inf",
+            LARGER,
+            "largest = np.inf if np.isnan(b) or np.isnan(up) else max(largest, error)",
+        ),
+        ("asks for nan in the gradients only", LARGER, "largest = np.inf if b != b else max(largest, error)"),
         ("so does a comparison", LARGER, "largest = error if error > largest else largest"),
         ("skips what is no number", LARGER, "largest = largest if error != error else max(largest, error)"),
         ("the largest of those that are numbers", LARGER, "largest = np.nanmax([largest, error])"),

@@ -61,6 +61,35 @@ def the_first_layer_learns_through_the_relu(student, rng):
     grads = call_backward(student, network)
     for name in ("W1", "b1"):
         expect_close(grads[name], network[5][name], what=f"the gradient of {name}")
+    width, classes, samples = distinct_sizes(rng, 3, low=3)
+    params = draw_params(rng, (width, width, classes))  # W1 is square
+    _, cache = forward(params, rng.normal(size=(samples, width)))
+    cache["z1"].flat[:2] = 0.0, 1e-4
+    cache["z1"][-1] = 0.0  # the slope at exactly 0 counts as 0
+    cache["a1"] = np.maximum(cache["z1"], 0)
+    delta = rng.normal(size=(samples, classes))
+    grads = student.mlp_backward(params, cache, delta)
+    for name, value in backward(params, cache, delta).items():
+        expect_close(grads[name], value, what=f"the gradient of {name} where some z are exactly 0")
+
+
+@criterion(
+    hints=[
+        "How large may a gradient be, how many samples may there be, and may a layer have a single unit?",
+        "Limit, round and drop nothing: each gradient is the plain product, with the shape of its parameter.",
+    ],
+)
+def large_gradients_many_samples_and_single_units_are_no_exception(student, rng):
+    """Large gradients come out as they are, with many samples, with square weights and with one unit in each layer."""
+    width, samples = int(rng.integers(4, 8)), int(rng.integers(70, 90))
+    for sizes, count in (((width, width, width, width), samples), ((3, 1, 1), 5), ((1, 1, 1), 1)):
+        params, cache, delta, _ = draw_deep(rng, sizes, count)
+        delta = 1e4 * delta
+        grads = backward(params, cache, delta)
+        received = expect_dict(student.mlp_backward(params, cache, delta), grads, "mlp_backward(...)")
+        for name, value in grads.items():
+            what = f"the gradient of {name} for layers of {', '.join(map(str, sizes))} and N = {count}"
+            expect_close(received[name], value, what=what)
 
 
 @criterion(
@@ -99,10 +128,10 @@ def central_differences_agree(student, rng):
     ],
 )
 def the_recursion_goes_on_through_more_layers(student, rng):
-    """With one, three or four layers all gradients are right as well."""
-    sizes = distinct_sizes(rng, 6, low=3, high=10)
-    for count in (3, 4, 1):
-        params, cache, delta, grads = draw_deep(rng, sizes[: count + 1], samples=sizes[5])
+    """With one, three, four or eleven layers all gradients are right as well."""
+    sizes = distinct_sizes(rng, 13, low=3, high=17)
+    for count in (3, 11, 4, 1):
+        params, cache, delta, grads = draw_deep(rng, sizes[: count + 1], samples=sizes[-1])
         received = expect_dict(student.mlp_backward(params, cache, delta), grads, f"mlp_backward with {count} layers")
         for name, value in grads.items():
             expect_close(received[name], value, what=f"the gradient of {name} in a network of {count} layers")
@@ -179,6 +208,9 @@ mutants(
         ("the weights of the wrong layer, as in some texts", 'params[f"W{layer}"].T', 'params[f"W{layer - 1}"].T'),
         ("the slope of the wrong layer, as in some texts", SLOPE, '(cache[f"z{layer}"] > 0)'),
         ("multiplies by relu(z) instead of its slope", SLOPE, 'cache[f"a{layer - 1}"]'),
+        ("passes at exactly 0", SLOPE, '(cache[f"z{layer - 1}"] >= 0)'),
+        ("stops where z is small", SLOPE, '(cache[f"z{layer - 1}"] > 0.001)'),
+        ("a leaky slope", SLOPE, 'np.where(cache[f"z{layer - 1}"] > 0, 1, 0.01)'),
         ("forgets the weights between", 'delta @ params[f"W{layer}"].T', "delta.sum(axis=1, keepdims=True)"),
     ],
 )
@@ -192,13 +224,37 @@ mutants(
     "the_recursion_goes_on_through_more_layers",
     [
         ("two layers, whatever there is", "layers = len(params) // 2", "layers = 2"),
+        ("reads one digit of the names", "len(params) // 2", "max(int(name[1]) for name in params)"),
+        ("one dict for all calls", "grad_logits):", "grad_logits, grads={}):", "    grads = {}\n", ""),
         ("starts from the logits again in each layer", "(delta @ params", "(grad_logits @ params"),
+    ],
+)
+mutants(
+    BACKPROP,
+    "large_gradients_many_samples_and_single_units_are_no_exception",
+    [
+        ("limits delta", START, "delta = np.clip(grad_logits, -10, 10)"),
+        ("limits the gradients", WEIGHTS, f"np.clip({WEIGHTS}, -1000, 1000)"),
+        ("drops axes of length 1", WEIGHTS, f"np.squeeze({WEIGHTS})"),
+        ("the bias of a single unit as a number", BIAS, "np.squeeze(delta.sum(axis=0))"),
+        ("the first 64 samples only", WEIGHTS, 'cache[f"a{layer - 1}"][:64].T @ delta[:64]'),
+        (
+            "does not transpose weights that are square",
+            'params[f"W{layer}"].T)',
+            'params[f"W{layer}"].reshape(len(params[f"b{layer}"]), -1))',
+        ),
+        ("half precision", WEIGHTS, f"({WEIGHTS}).astype(np.float16)"),
     ],
 )
 mutants(
     BACKPROP,
     "one_sample_works_and_no_input_changes",
     [
+        (
+            "takes the arrays out of the cache",
+            WEIGHTS,
+            'cache.pop(f"a{layer - 1}").T @ delta',
+        ),
         ("writes into grad_logits", START, "delta = grad_logits\n    delta *= 1 + 1e-12"),
         (
             "stores the slopes in the cache",
@@ -253,5 +309,19 @@ def mlp_backward(params, cache, grad_logits):
             if l > 1:
                 delta = steps.relu_backward(params[f"W{l}"] @ delta, cache[f"z{l - 1}"][n])
     return grads
+""",
+)
+accepted(
+    "all deltas in a list, then all gradients",
+    """
+def mlp_backward(params, cache, grad_logits):
+    count = sum(name.startswith("W") for name in params)
+    deltas = [grad_logits]
+    for l in range(count, 1, -1):
+        below = np.matmul(deltas[0], np.transpose(params[f"W{l}"]))
+        below[cache[f"z{l - 1}"] <= 0] = 0
+        deltas.insert(0, below)
+    weights = {f"W{l}": np.tensordot(cache[f"a{l - 1}"], delta, axes=(0, 0)) for l, delta in enumerate(deltas, 1)}
+    return {name: weights.get(name, deltas[int(name[1:]) - 1].sum(0)) for name in params}
 """,
 )

@@ -68,25 +68,33 @@ def share_right(params, x, labels):
 def the_params_fit_the_data(student, rng):
     """The result is a dict W1, b1, W2, b2 that leads from D features to C logits, for any D and C."""
     x, labels = draw_mixed_clouds(rng, 90)
-    params = call_train(student, x, labels, int(rng.integers(2**31)))
+    kept = labels != 1  # a class that does not occur is a class all the same
+    params = call_train(student, x[kept], labels[kept], int(rng.integers(2**31)))
     expect(len(params) >= 4, required="a hidden layer: W1, b1, W2 and b2", received=", ".join(params))
 
 
-def watch(student, rng, samples, epochs):
-    """Train for a few epochs, and note the rows and the params of each step."""
-    x, labels = draw_mixed_clouds(rng, samples)
+def watch(student, x, labels, seed, *epochs):
+    """Train, for the default number of epochs if none is given; note the rows and the params of each step."""
     noted = []
 
     def note(batch, params):
         noted.append((np.asarray(batch), {name: np.array(value, dtype=float) for name, value in params.items()}))
 
-    student.train_mlp(x, labels, int(rng.integers(2**31)), epochs, note)
+    trained = student.train_mlp(x, labels, seed, *epochs, on_step=note)
     required = "on_step is called after each step"
     expect(bool(noted), required=required, received="no call")
     for batch, params in noted:
         plain = batch.ndim == 1 and batch.dtype.kind in "iu" and isinstance(params, dict)
         expect(plain, required=f"{required}, as on_step(batch, params)", received=f"batch of shape {batch.shape}")
-    return x, labels, noted
+    for name, value in noted[-1][1].items():
+        what = f"{name} of the result, which is that after the last step"
+        expect_close(expect_dict(trained, noted[-1][1], "train_mlp(...)")[name], value, what=what)
+    return noted
+
+
+def neighbours(order):
+    """Give the pairs of samples that follow each other, whichever comes first."""
+    return {frozenset(pair) for pair in zip(order.tolist(), order[1:].tolist(), strict=False)}
 
 
 @criterion(
@@ -99,9 +107,17 @@ def watch(student, rng, samples, epochs):
     ],
 )
 def each_epoch_shows_every_sample_once_in_a_new_order(student, rng):
-    """In each epoch every sample is in one batch of at most 64, in another order than in the epoch before."""
-    samples, epochs = int(rng.integers(130, 190)), 3
-    _, _, noted = watch(student, rng, samples, epochs)
+    """In each of the epochs, 20 by default, every sample is in one batch of at most 64, and the order is drawn anew."""
+    for samples, epochs in ((int(rng.integers(130, 190)), 3), (128, 2)):
+        require_epochs(student, rng, samples, epochs)
+    x, labels = draw_mixed_clouds(rng, 70)
+    noted = watch(student, x, labels, int(rng.integers(2**31)))
+    expect_equal(len(noted), 40, what="the number of steps with 70 samples and epochs not given")
+
+
+def require_epochs(student, rng, samples, epochs):
+    x, labels = draw_mixed_clouds(rng, samples)
+    noted = watch(student, x, labels, int(rng.integers(2**31)), epochs)
     steps = -(-samples // 64)
     expect_equal(len(noted), steps * epochs, what=f"the number of steps in {epochs} epochs with {samples} samples")
     sizes = [len(batch) for batch, _ in noted[:steps]]
@@ -117,6 +133,15 @@ def each_epoch_shows_every_sample_once_in_a_new_order(student, rng):
         )
     different = len({order.tobytes() for order in orders}) == epochs
     expect(different, required="another order in each epoch", received="the same one again")
+    known = neighbours(np.arange(samples))
+    for order in orders:
+        share = len(known & neighbours(order)) / (samples - 1)
+        received = f"{share:.0%} of the samples stand beside the same one as in x or in an earlier epoch"
+        expect(share < 0.25, required="a random order, not the old one moved or turned round", received=received)
+        known |= neighbours(order)
+    batches = [frozenset(batch.tolist()) for batch, _ in noted]
+    required = "batches of other samples in each epoch"
+    expect(len(set(batches)) == len(batches), required=required, received="the same batches in another order")
 
 
 @criterion(
@@ -129,7 +154,12 @@ def each_epoch_shows_every_sample_once_in_a_new_order(student, rng):
 )
 def each_step_moves_every_weight_with_its_velocity(student, rng):
     """Each step is p - 0.1 v with v = 0.9 v + g, g the gradient of its own batch, for all params and in all epochs."""
-    x, labels, noted = watch(student, rng, int(rng.integers(130, 190)), 3)
+    x, labels = draw_mixed_clouds(rng, int(rng.integers(130, 190)))
+    seed = int(rng.integers(2**31))
+    noted = watch(student, x, labels, seed, 3)
+    drawn = expect_dict(student.train_mlp(x, labels, seed, 0), noted[0][1], "train_mlp(..., epochs=0)")
+    start = {name: np.array(value, dtype=float) for name, value in drawn.items()}
+    noted = [(noted[0][0], start), (noted[0][0], start), *noted]  # no velocity before the first step
     for (_, first), (_, second), (batch, third) in zip(noted, noted[1:], noted[2:], strict=False):
         logits, cache = forward(second, x[batch])
         grads = backward(second, cache, cross_entropy(logits, labels[batch])[1])
@@ -174,7 +204,7 @@ def samples_sorted_by_class_are_learned_too(student, rng):
     ],
 )
 def the_seed_decides_everything(student, rng):
-    """The same seed gives exactly the same params again, and another seed gives others."""
+    """The same seed gives exactly the same params again; another seed gives other first weights and another order."""
     x, labels = draw_mixed_clouds(rng, 90)
     seed = int(rng.integers(2**30))
     first, again, other = (call_train(student, x, labels, number) for number in (seed, seed, seed + 1))
@@ -190,6 +220,10 @@ def the_seed_decides_everything(student, rng):
         required="different params from another seed",
         received="the same ones",
     )
+    drawn, others = (student.train_mlp(x, labels, number, 0)["W1"] for number in (seed, seed + 1))
+    expect(not np.array_equal(drawn, others), required="other first weights from another seed", received="the same W1")
+    mine, theirs = (watch(student, x, labels, number, 1)[0][0] for number in (seed, seed + 1))
+    expect(not np.array_equal(mine, theirs), required="another order from another seed", received="the same batch")
 
 
 @criterion(
@@ -261,6 +295,7 @@ mutants(
     "the_params_fit_the_data",
     [
         ("784 inputs and ten classes in the code", SIZES, "(784, 128, 10)"),
+        ("counts the classes that occur", "int(labels.max()) + 1", "len(np.unique(labels))"),
         ("one class too few", "int(labels.max()) + 1", "int(labels.max())"),
         ("returns params and velocity", "return params", "return params, velocity"),
         ("a learning rate so large that it diverges", "0.1, 0.9", "1e200, 0.9"),
@@ -294,6 +329,8 @@ mutants(
     "the_seed_decides_everything",
     [
         ("an order that the seed does not reach", "default_rng(seed)", "default_rng()"),
+        ("the same first weights for every seed", f"{SIZES}, seed", f"{SIZES}, 0"),
+        ("the same order for every seed", "default_rng(seed)", "default_rng(0)"),
         ("the same seed for everybody", "    params = steps.init", "    seed = 0\n    params = steps.init"),
     ],
 )
@@ -325,6 +362,29 @@ mutants(
             "    for _ in range(epochs):\n        order = rng.permutation(len(x))\n",
             "    order = rng.permutation(len(x))\n    for _ in range(epochs):\n",
         ),
+        (
+            "moves the order on in each epoch",
+            "    for _ in range(epochs):\n        order = rng.permutation(len(x))\n",
+            "    order = rng.permutation(len(x))\n    for _ in range(epochs):\n        order = np.roll(order, 7)\n",
+        ),
+        (
+            "the same batches in another order",
+            "    for _ in range(epochs):\n        order = rng.permutation(len(x))\n",
+            "    order = rng.permutation(len(x))\n    for _ in range(epochs):\n",
+            "range(0, len(x), 64)",
+            "rng.permutation(np.arange(0, len(x), 64))",
+        ),
+        ("three epochs by default", "epochs=20", "epochs=3"),
+        ("ten epochs at most", "range(epochs)", "range(min(epochs, 10))"),
+        (
+            "returns the params before the last step",
+            "            params, velocity",
+            "            old = params\n            params, velocity",
+            "return params",
+            "return old",
+        ),
+        ("an empty batch at the end, where all are full", "range(0, len(x), 64)", "range(0, len(x) + 1, 64)"),
+        ("the first batch once more", "range(0, len(x), 64)", "[*range(0, len(x), 64), 0]"),
         ("draws each batch anew", "order[start : start + 64]", "rng.integers(len(x), size=64)"),
         ("leaves the last samples out", "range(0, len(x), 64)", "range(0, len(x) - 63, 64)"),
         ("twenty epochs, whatever is asked for", "range(epochs)", "range(20)"),
@@ -346,6 +406,18 @@ mutants(
             "velocities start at zero in each epoch",
             "        order =",
             "        velocity = {name: 0 * value for name, value in params.items()}\n        order =",
+        ),
+        ("velocities begin with the params", "np.zeros_like(value)", "value.copy()"),
+        ("a learning rate that shrinks", "0.1, 0.9", "0.1 * 0.99**_, 0.9"),
+        (
+            "weight decay besides",
+            "            params, velocity",
+            "            grads = {k: g + 1e-3 * params[k] for k, g in grads.items()}\n            params, velocity",
+        ),
+        (
+            "limits the gradients",
+            "            params, velocity",
+            "            grads = {k: np.clip(g, -0.01, 0.01) for k, g in grads.items()}\n            params, velocity",
         ),
         ("no momentum", "0.1, 0.9", "0.1, 0.0"),
         ("a learning rate of its own", "0.1, 0.9", "0.05, 0.9"),
