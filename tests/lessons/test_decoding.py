@@ -37,8 +37,8 @@ def test_sentences_at_three_temperatures(notebook):
     assert notebook.shown(r"\nsorry" + hot) > 5 * notebook.shown(r"\nit does me sorry" + hot)
     assert "comes seven times as often as" in notebook.prose
     cold = (
-        notebook.shown(r"it hurts me\s+(\S+)\s+\S+\s+\S+\s+\S+  at"),
-        notebook.shown(r"I am sorry\s+(\S+)\s+\S+\s+\S+\s+\S+  at"),
+        notebook.shown(r"it hurts me\s+(\S+)\s+\S+\s+\S+\s+\S+\s+at temperature"),
+        notebook.shown(r"I am sorry\s+(\S+)\s+\S+\s+\S+\s+\S+\s+at temperature"),
     )
     assert cold[0] / cold[1] == pytest.approx(7, abs=0.5)
 
