@@ -14,8 +14,9 @@
 # - tell a network that does not know about order in which order its tokens stand (tokens are the pieces that a text is cut
 #   into, such as words).
 #
-# **What you need:** the lessons `mlp` and `backprop` (layers as matrix products, softmax, what it means to train), NumPy's broadcasting (shapes are lined up from the right, and an axis of length 1 fits any length), and for
-# one exercise the idea of a Python class with `self`.
+# **What you need:** the lessons `mlp` and `backprop` (layers as matrix products, softmax, what it means to train), NumPy's
+# broadcasting (shapes are lined up from the right, and an axis of length 1 fits any length), and for one exercise the
+# idea of a Python class with `self`.
 #
 # | part | | minutes | exercise |
 # | --- | --- | ---: | --- |
@@ -214,8 +215,9 @@ check("softmax")
 #
 # Suppose the entries of $q$ and $k$ are independent random numbers with mean 0 and variance 1, as they roughly are in a
 # fresh network. (*Independent*: knowing some of them tells nothing about the others. The *variance* is the mean of the squared
-# distances from the mean; its root, the *standard deviation*, says how far from the mean the numbers typically lie.) Then each product $q_i k_i$ has mean 0 and variance 1, and the dot product is a sum of $K$ of them.
-# Variances of independent numbers add up:
+# distances from the mean; its root, the *standard deviation*, says how far from the mean the numbers typically lie.) Then
+# each product $q_i k_i$ has mean 0 and variance 1, and the dot product is a sum of $K$ of them. Variances of independent
+# numbers add up:
 #
 # $$
 # \operatorname{Var}(q \cdot k) = \operatorname{Var}\Bigl(\sum_{i=1}^{K} q_i k_i\Bigr) = K

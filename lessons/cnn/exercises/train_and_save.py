@@ -21,6 +21,11 @@ def make_simple_model(size, classes):
     return keras.Sequential([keras.Input((size, size, 1)), keras.layers.Flatten(), keras.layers.Dense(classes)])
 
 
+def make_normalised_model(size, classes):
+    layers = [keras.layers.Flatten(), keras.layers.BatchNormalization(momentum=0.9), keras.layers.Dropout(0.1)]
+    return keras.Sequential([keras.Input((size, size, 1)), *layers, keras.layers.Dense(classes)])
+
+
 def make_digit_model():
     from llmcourse.models.cnn import build_small_cnn
 
@@ -98,10 +103,10 @@ def draw_small_sets(rng, mislabelled=0.0, samples=640):
     return (x[:samples], one_hot[:samples], x[samples:], one_hot[samples:]), size, classes
 
 
-def train_small(student, rng, **settings):
+def train_small(student, rng, normalised=False, **settings):
     student.define(HELPERS)
     sets, size, classes = draw_small_sets(rng, **settings)
-    model = student.make_simple_model(size, classes)
+    model = (student.make_normalised_model if normalised else student.make_simple_model)(size, classes)
     before = [np.asarray(value) for value in model.get_weights()]
     run = Trained(student, model, sets)
     run.before = before
@@ -148,18 +153,34 @@ def the_history_tells_the_cross_entropy_of_each_epoch(student, rng):
     ],
 )
 def the_file_and_the_model_hold_the_best_epoch(student, rng):
-    """The file holds the whole model of the epoch with the lowest validation loss, and the model itself agrees with it:
-    loaded again, it predicts identically.
+    """The file holds the whole model of the epoch with the lowest validation loss, also what its layers collect in
+    training; the model itself predicts identically; and the history has the accuracies.
     """
-    with train_small(student, rng, mislabelled=0.9) as run:
-        losses, x_val, y_val = run.losses("val_loss"), *run.sets[2:]
-        expect(len(losses) >= 2, required="more than one epoch", received=f"{len(losses)}")
-        logits = run.reloaded_logits(x_val)
-        loss, best = cross_entropy(logits, y_val), float(losses.min())
-        required = f"a saved model with the lowest validation loss, {best:.4f} in epoch {int(losses.argmin()) + 1}"
-        expect(abs(loss - best) < 1e-4 * max(1.0, best), required=required, received=f"one with {loss:.4f}")
-        expected = np.asarray(run.model(x_val, training=False), dtype=float)
-        expect_close(logits, expected, what="the reloaded model's logits, beside the model's own", tolerance=1e-5)
+    for wrong in (0.9, 0.0):  # the validation loss soon rises, or falls for long
+        with train_small(student, rng, normalised=True, mislabelled=wrong) as run:
+            expect_the_best_epoch(run)
+        if wrong:
+            shares, trained = run.losses("val_accuracy"), run.losses("accuracy")
+            required = 'history["accuracy"] is that of the training images, which are known better than wrong labels'
+            received = f"{trained[-1]:.3f}, and {shares[-1]:.3f} for the others"
+            expect(trained[-1] > shares[-1], required=required, received=received)
+
+
+def expect_the_best_epoch(run):
+    """Require that the file and the model hold the epoch with the lowest validation loss, and its accuracy is noted."""
+    losses, x_val, y_val = run.losses("val_loss"), *run.sets[2:]
+    expect(len(losses) >= 2, required="more than one epoch", received=f"{len(losses)}")
+    logits = run.reloaded_logits(x_val)
+    loss, best, epoch = cross_entropy(logits, y_val), float(losses.min()), int(losses.argmin())
+    required = f"a saved model with the lowest validation loss, {best:.4f} in epoch {epoch + 1}"
+    expect(abs(loss - best) < 1e-4 * max(1.0, best), required=required, received=f"one with {loss:.4f}")
+    expected = np.asarray(run.model(x_val, training=False), dtype=float)
+    expect_close(logits, expected, what="the reloaded model's logits, beside the model's own", tolerance=1e-5)
+    share, shares = float((logits.argmax(axis=1) == y_val.argmax(axis=1)).mean()), run.losses("val_accuracy")
+    required = (
+        f'history["val_accuracy"] is {share:.3f} in the best epoch, the share of x_val that the saved model knows'
+    )
+    expect(abs(shares[epoch] - share) < 0.01, required=required, received=f"{shares[epoch]:.3f}")
 
 
 @criterion(
@@ -399,5 +420,161 @@ def train_and_save(model, x_train, y_train, x_val, y_val, path):
     )
     keras.saving.save_model(model, path)
     return record.history
+""",
+)
+mutants(
+    TRAIN,
+    "the_file_and_the_model_hold_the_best_epoch",
+    [
+        (
+            "the epoch with the best accuracy",
+            'EarlyStopping(monitor="val_loss",',
+            'EarlyStopping(monitor="accuracy", mode="max",',
+        ),
+        ("improvements by a whole only", "patience=3,", "patience=3, min_delta=1.0,"),
+        ("the epoch with the highest validation loss", "patience=3,", 'patience=3, mode="max",'),
+        (
+            "the two accuracies exchanged",
+            "    return history.history",
+            '    found = history.history\n    found["accuracy"], found["val_accuracy"] = found["val_accuracy"], found["accuracy"]\n    return found',
+        ),
+        (
+            "the two losses exchanged",
+            "    return history.history",
+            '    found = history.history\n    found["loss"], found["val_loss"] = found["val_loss"], found["loss"]\n    return found',
+        ),
+        (
+            "measures on a part of the training images",
+            "        validation_data=(x_val, y_val),\n",
+            "        validation_split=0.2,\n",
+        ),
+        (
+            "measures on the training images",
+            "validation_data=(x_val, y_val)",
+            "validation_data=(x_train, y_train)",
+        ),
+        (
+            "saves a copy that has not been trained",
+            "    model.save(path)",
+            "    keras.models.clone_model(model).save(path)",
+        ),
+        (
+            "goes on training after the best epoch",
+            "    model.save(path)",
+            "    model.fit(x_train, y_train, epochs=1, verbose=0)\n    model.save(path)",
+        ),
+    ],
+)
+KEEPS = """
+import keras
+
+def train_and_save(model, x_train, y_train, x_val, y_val, path):
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.003), loss, metrics=["accuracy"], jit_compile=False)
+    history, best, kept = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}, float("inf"), None
+    for _ in range(6):
+        rows = model.fit(x_train, y_train, batch_size=64, epochs=1, validation_data=(x_val, y_val), verbose=0).history
+        for name in history:
+            history[name] += rows[name]
+        if history["val_loss"][-1] < best:
+            best, kept = history["val_loss"][-1], [np.array(each) for each in model.weights]
+    for variable, value in zip(model.weights, kept):
+        variable.assign(value)
+    model.save(path)
+    return history
+"""
+accepted("all variables kept and assigned one by one", KEEPS)
+mutants(
+    KEEPS,
+    "the_file_and_the_model_hold_the_best_epoch",
+    [
+        (
+            "forgets the running averages of the best epoch",
+            "[np.array(each) for each in model.weights]",
+            "[np.array(each) for each in model.trainable_weights]",
+            "zip(model.weights, kept)",
+            "zip(model.trainable_weights, kept)",
+        ),
+        (
+            "measures the validation loss as in training",
+            "        for name in history:",
+            '        rows["val_loss"] = [float(loss(y_val, model(x_val, training=True)))]\n        for name in history:',
+        ),
+        (
+            "keeps the variables themselves, which go on changing",
+            "[np.array(each) for each in model.weights]",
+            "list(model.weights)",
+        ),
+        ("keeps the last epoch", "< best", "< float('inf')"),
+    ],
+)
+mutants(
+    TRAIN.replace("epochs=6", "epochs=12"),
+    "the_validation_images_are_never_learned",
+    [
+        (
+            "learns the validation images at the end",
+            "    model.save(path)",
+            "    model.fit(x_val, y_val, epochs=3, verbose=0)\n    model.save(path)",
+        ),
+    ],
+)
+accepted(
+    "class numbers and their own loss, SGD, and a learning rate that falls",
+    """
+def train_and_save(model, x_train, y_train, x_val, y_val, path):
+    import keras
+
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=4, restore_best_weights=True)
+    rate = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", patience=2)
+    sets = (x_val, y_val.argmax(axis=1))
+    record = model.fit(
+        x_train, y_train.argmax(axis=1), 32, epochs=10, verbose=0, callbacks=[rate, stop], validation_data=sets
+    )
+    model.save(path)
+    return {name: record.history[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+""",
+)
+accepted(
+    "a loop over batches, with a tape",
+    """
+import keras
+import tensorflow as tf
+
+def train_and_save(model, x_train, y_train, x_val, y_val, path):
+    optimizer, loss = keras.optimizers.Adam(0.003), keras.losses.CategoricalCrossentropy(from_logits=True)
+    optimizer.build(model.trainable_variables)
+    history, kept, rng = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}, None, np.random.default_rng(0)
+
+    @tf.function
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            value = loss(y, model(x, training=True))
+        gradients = tape.gradient(value, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+    def measure(x, y):
+        logits = np.concatenate([model(x[i : i + 400], training=False) for i in range(0, len(x), 400)])
+        return float(loss(y, logits)), float((logits.argmax(axis=1) == y.argmax(axis=1)).mean())
+
+    for _ in range(6):
+        order = rng.permutation(len(x_train) // 40 * 40)
+        for part in order.reshape(-1, 40):
+            step(tf.constant(x_train[part]), tf.constant(y_train[part]))
+        for first, x, y in (("", x_train, y_train), ("val_", x_val, y_val)):
+            value, share = measure(x, y)
+            history[first + "loss"].append(value)
+            history[first + "accuracy"].append(share)
+        if history["val_loss"][-1] == min(history["val_loss"]):
+            kept = model.get_weights()
+    model.set_weights(kept)
+    model.save(path)
+    return history
 """,
 )
