@@ -431,7 +431,7 @@ mutants(
         (
             "limits the grads",
             "each.grad += derivative * value.grad",
-            "each.grad = min(each.grad + derivative * value.grad, 1000.0)",
+            "each.grad = max(-1e3, min(1e3, each.grad + derivative * value.grad))",
         ),
         (
             "knows a value by its number",

@@ -209,23 +209,21 @@ def an_entry_without_influence_is_no_error(student, rng):
 )
 def any_names_axes_and_sizes_follow_the_formula(student, rng):
     """Other names, three axes, gradients in another order of names, and tiny gradients: the error is that of the formula."""
-    shape = distinct_sizes(rng, 3, high=6)
-    for slope, factor in ((1e-4, 2.0), (2e-9, 3.0), (3.0, 1.0)):
+    shape = rng.permutation([2, 3, 4]).tolist()
+    for name, slope, factor in (("kernel", 1e-4, 2.0), ("gain", 2e-9, 3.0), ("other", 3.0, 1.0)):
         params = {"kernel": rng.normal(size=shape), "gain": rng.normal(size=2), "other": rng.normal(size=shape)}
-        slopes = {name: slope * rng.uniform(1, 1.2, size=value.shape) for name, value in params.items()}
-        given = {name: slopes[name].copy() for name in reversed(slopes)}
-        for name in params:
-            wrong = {**given, name: given[name].copy()}
-            wrong[name].flat[-1] *= factor
-            error = student.gradient_check(
-                lambda moved, slopes=slopes: float(sum((slopes[key] * moved[key]).sum() for key in slopes)),
-                params,
-                wrong,
-            )
-            what = f"the error where the last of {given[name].size} gradients, about {slope:g}, is {factor:g} times too large"
-            expect_close(
-                float(expect_shape(error, (), what=what)), largest_error(slopes, wrong), what=what, tolerance=1e-3
-            )
+        slopes = {key: slope * rng.uniform(1, 1.2, size=value.shape) for key, value in params.items()}
+        wrong = {key: slopes[key].copy() for key in reversed(slopes)}
+        wrong[name].flat[-1] *= factor
+
+        def loss_fn(moved, slopes=slopes):
+            return float(sum((value * moved[key]).sum() for key, value in slopes.items()))
+
+        what = (
+            f"the error where the last of {wrong[name].size} gradients, about {slope:g}, is {factor:g} times too large"
+        )
+        error = float(expect_shape(student.gradient_check(loss_fn, params, wrong), (), what=what))
+        expect_close(error, largest_error(slopes, wrong), what=what, tolerance=1e-3)
 
 
 @criterion(

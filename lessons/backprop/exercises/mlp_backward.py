@@ -82,7 +82,7 @@ def the_first_layer_learns_through_the_relu(student, rng):
 def large_gradients_many_samples_and_single_units_are_no_exception(student, rng):
     """Large gradients come out as they are, with many samples, with square weights and with one unit in each layer."""
     width, samples = int(rng.integers(4, 8)), int(rng.integers(70, 90))
-    for sizes, count in (((width, width, width, width), samples), ((3, 1, 1), 5), ((1, 1, 1), 1)):
+    for sizes, count in (((width, width, width, width), samples), ((3, 1, 1), 5), ((1, 1, 1), 1), ((3, 1, 1), 5)):
         params, cache, delta, _ = draw_deep(rng, sizes, count)
         delta = 1e4 * delta
         grads = backward(params, cache, delta)
@@ -233,6 +233,11 @@ mutants(
     BACKPROP,
     "large_gradients_many_samples_and_single_units_are_no_exception",
     [
+        (
+            "keeps the params of the first call",
+            "grad_logits):\n",
+            "grad_logits, kept={}):\n    params = kept.setdefault((cache['a0'].shape, len(params)), params)\n",
+        ),
         ("limits delta", START, "delta = np.clip(grad_logits, -10, 10)"),
         ("limits the gradients", WEIGHTS, f"np.clip({WEIGHTS}, -1000, 1000)"),
         ("drops axes of length 1", WEIGHTS, f"np.squeeze({WEIGHTS})"),

@@ -33,6 +33,7 @@ def each_answer_is_the_weighted_sum_plus_the_bias(student, rng):
     n, d, u = distinct_sizes(rng, 3)
     for shape in ((n, d, u), (n, d, u), (d, d, d)):  # the same shape again; in a square no shape gives a mistake away
         x, weights, bias = rng.normal(size=shape[:2]), rng.normal(size=shape[1:]), rng.normal(size=shape[2])
+        bias[:2] = 1e-3, -1e-3
         expected = np.einsum("nd,du->nu", x, weights) + bias
         expect_close(student.dense_forward(x, weights, bias), expected, what="dense_forward(x, weights, bias)")
         expect_unchanged(student)
@@ -108,6 +109,7 @@ mutants(
             "@ weights",
             "@ (weights.T if len(weights) == len(bias) else weights)",
         ),
+        ("takes a small bias for 0", "+ bias", "+ bias * (np.abs(bias) > 0.01)"),
         ("whole numbers", PIECE, "np.rint(x @ weights + bias)"),
     ],
 )

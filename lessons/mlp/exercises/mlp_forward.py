@@ -30,9 +30,10 @@ def two_layers_give_the_logits(student, rng):
         expected = forward(params, scale * x)[0]
         expect_close(call_forward(student, params, scale * x)[0], expected, what=f"the logits for x times {scale:g}")
     width, classes = distinct_sizes(rng, 2)
-    params, x = draw_params(rng, (width, width, classes)), rng.normal(size=(width, width))
-    expected = forward(params, x)[0]
-    expect_close(call_forward(student, params, x)[0], expected, what=f"the logits of {width} samples with W1 square")
+    for _ in range(2):  # other params of the same shapes
+        params, x = draw_params(rng, (width, width, classes)), rng.normal(size=(width, width))
+        expected, what = forward(params, x)[0], f"the logits of {width} samples with W1 square"
+        expect_close(call_forward(student, params, x)[0], expected, what=what)
 
 
 @criterion(
@@ -122,6 +123,11 @@ mutants(
         ("no ReLU at all", "np.maximum(z, 0)", "z"),
         ("the absolute value in place of ReLU", "np.maximum(z, 0)", "np.abs(z)"),
         ("forgets the biases", ' + params[f"b{layer}"]', ""),
+        (
+            "keeps the params of the first call",
+            "(params, x):\n",
+            "(params, x, kept={}):\n    params = kept.setdefault((x.shape, len(params)), params)\n",
+        ),
         ("a ReLU that saturates", "np.maximum(z, 0)", "np.clip(z, 0, 100)"),
         ("brings x to a size of its own", "activation = x\n", "activation = x / max(1, abs(x).max() / 50)\n"),
         (
