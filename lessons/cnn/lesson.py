@@ -1139,8 +1139,8 @@ plots.learning_curves(
 )
 
 # %% [markdown]
-# The training loss goes on to zero, the validation loss turns, and the weights at the dot are what `train_and_save` has put
-# into the file and into the model.
+# The training loss goes on to zero. The validation loss soon stops falling: after the dot it never gets lower again. The
+# weights at the dot are what `train_and_save` has put into the file and into the model.
 #
 # ### The drawer is opened
 #
