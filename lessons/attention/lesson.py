@@ -41,6 +41,7 @@
 
 # %% tags=["nbval-ignore-output"]
 import math
+import time
 
 import numpy as np
 
@@ -1121,9 +1122,6 @@ for num_heads in (1, 2):
 
 
 # %% tags=["explore", "nbval-ignore-output"]
-import time
-
-
 def seconds(length, repeats=5):
     """Measure the fastest of a few calls of causal self-attention."""
     x = np.random.default_rng(0).normal(size=(1, 4, length, 16)).astype("float32")  # (B, H, T, K)

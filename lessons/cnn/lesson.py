@@ -43,6 +43,9 @@
 # number of results.
 
 # %% tags=["nbval-ignore-output"]
+import tempfile
+from pathlib import Path
+
 import numpy as np
 
 from llmcourse import lesson, plots, setup
@@ -1085,9 +1088,6 @@ print("2. one batch learned by heart:", learned.mean() >= 0.98)
 # of your own to keep it.
 
 # %% tags=["explore", "nbval-ignore-output"]
-import tempfile
-from pathlib import Path
-
 keras.utils.set_random_seed(0)
 folder = tempfile.TemporaryDirectory()
 path = str(Path(folder.name) / "digits.keras")
