@@ -1,5 +1,6 @@
 """The checks of every lesson are tested too: right answers pass, empty ones earn nothing, faults are caught."""
 
+import ast
 import os
 import time
 from functools import cache
@@ -17,7 +18,10 @@ ANSWERS = [(name, answer) for name in LESSONS for answer in known_answers(load_l
 EXERCISES = [(name, exercise) for name in LESSONS for exercise in load_lesson(name).exercises]
 SEEDS = int(os.environ.get("LLMCOURSE_SEEDS", "20"))
 SLOW_SEEDS = max(1, SEEDS // 20)  # what trains is trained under the public seed, too, when the notebooks are run
-ENOUGH, SECONDS = 3, SEEDS / 2  # so many seeds at least; after that no more than these seconds of computing for an answer
+ENOUGH, SECONDS = (
+    3,
+    SEEDS / 2,
+)  # so many seeds at least; after that no more than these seconds of computing for an answer
 
 
 @cache
@@ -89,6 +93,19 @@ def test_a_mutant_imports_the_answer_and_earns_nothing_where_there_is_one_to_imp
         pytest.skip("neither the package nor a library has this answer")
     mine = [answer for name, answer in ANSWERS if (name, answer.exercise, answer.fails) == (lesson_id, exercise, "*")]
     assert any("import" in answer.why for answer in mine)
+
+
+@pytest.mark.parametrize("lesson_id", LESSONS)
+def test_no_library_is_imported_only_where_the_grader_does_not_look(lesson_id):
+    """The grader skips cells that only show something: an answer that uses what they import would fail there alone."""
+    imported = {"explore": set(), "": set()}
+    for cell in load_lesson(lesson_id).cells:
+        if cell.kind == "code":
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    names = {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+                    imported["explore" if "explore" in cell.tags else ""] |= names
+    assert imported["explore"] <= imported[""]
 
 
 @pytest.mark.parametrize(("lesson_id", "exercise"), params(EXERCISES, lambda row: row[1]))

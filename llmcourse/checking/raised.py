@@ -17,6 +17,7 @@ _RAISE = dis.opmap["RAISE_VARARGS"]
 _TENSORFLOWS_PREFIX = "tf__"  # of the name of a function that TensorFlow translated
 _FRAMES = re.compile(r'\A.*^ +File "[^"]*", line \d+, in [^\n]*\n[^\n]*\n', re.DOTALL | re.MULTILINE)  # to the last
 _CALLING = re.compile(r"Exception encountered when calling (.+?)\.\n\n(.*?)(\n\nArguments received by .*)?", re.DOTALL)
+_INFERRING = re.compile(r"Could not automatically infer the output shape .*?Error encountered:\n\n", re.DOTALL)
 _NAMES_OF_NODES = re.compile(r"\x1b\[\d+m|\{\{function_node [^}]*\}\} ?| ?\[Op:\w+\]( name:)? ?|\n\t \[\[\{\{node .*")
 _OPERATION = re.compile(r"'\{\{node [^}]*\}\} = (\w+)\[[^']*'")
 
@@ -148,7 +149,7 @@ def _unwrapped(message: str, kind: str) -> str:
     text = _OPERATION.sub(r"\1", _NAMES_OF_NODES.sub("", _FRAMES.sub("", message)))
     text = textwrap.dedent(text).strip().removeprefix(f"{kind}: ")
     while called := _CALLING.fullmatch(text):
-        text = f"{called[2].strip()} (in {called[1]})"
+        text = f"{_INFERRING.sub('', called[2]).strip()} (in {called[1]})"
     return text
 
 

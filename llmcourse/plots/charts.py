@@ -158,7 +158,7 @@ def softmax_bars(logits: np.ndarray, *, class_names: list[str] | None = None, ti
         bars = axes.barh(rows, values, color=colours, height=0.7)
         axes.bar_label(bars, [rounded(value).replace("-", "−") for value in values], padding=4, fontsize=10)
         axes.grid(axis="y", visible=False)
-        axes.margins(x=0.16)
+        axes.margins(x=0.22)
         axes.set(xlabel=label, yticks=rows, yticklabels=names)
     panels[0].axvline(0, color=GREY, linewidth=0.8)
     panels[0].set(ylabel="class", title="Logits: any numbers")

@@ -100,6 +100,10 @@ KERAS = """
             "tf.function(Model())(x)",
             "Dimensions must be equal, but are 3 and 4 for MatMul with input shapes: [2,3], [4,2]. (in Layer.call())",
         ),
+        (
+            "Layer()(keras.Input((3,)))",
+            "Dimensions must be equal, but are 3 and 4 for MatMul with input shapes: [?,3], [4,2]. (in Layer.call())",
+        ),
         ("keras.layers.Embedding(5, 3)(np.array([[1, 7]]))", "indices[0,1] = 7 is not in [0, 5) (in Embedding.call())"),
     ],
 )
