@@ -754,7 +754,8 @@ plots.learning_curves(
 # <summary>Answer</summary>
 #
 # Position $t$ is then given the very token that it is asked for, as in the model without the shift: the loss falls as fast. In
-# use it is given START first, which it has never met in training, so what it writes first is a matter of luck.
+# use it is given START first, which it has never met in training, so what it writes first is a matter of luck; then it repeats
+# that.
 #
 # </details>
 
