@@ -148,6 +148,10 @@ def several_positions_may_come_at_once(student, rng):
     cuts = sorted(int(cut) for cut in rng.choice(np.arange(2, 11), size=3, replace=False))
     for stop, result in zip([*cuts, 11], drive(student, updates(key, value, cuts)), strict=True):
         expect_cache(result, key[:, :, :stop], value[:, :, :stop], f"after {stop} positions in a few pieces")
+    key[:, :, :2] = value[:, :, 4:7] = 0  # zeros are keys and values like others,
+    key[:, :, 6:8], value[:, :, 7] = key[:, :, 5:6], value[:, :, 8]  # and what is the same twice counts twice
+    for stop, result in enumerate(drive(student, one_by_one(key, value)), start=1):
+        expect_cache(result, key[:, :, :stop], value[:, :, :stop], f"after {stop} updates, some of them with zeros")
     key, value = (rng.normal(size=(1, 2, int(length), width)) for length, width in ((2_200, 2), (2_200, 3)))
     cuts = [int(rng.integers(1_000, 2_100))]
     expect_cache(drive(student, updates(key, value, cuts))[-1], key, value, "after a long text and more of it")
@@ -343,6 +347,12 @@ mutants(
             KEYS.replace("key]", "key[:, :, :1]]"),
             VALUES,
             VALUES.replace("value]", "value[:, :, :1]]"),
+        ),
+        ("takes zeros for an empty cache", "if self.keys is None:", "if self.keys is None or not self.keys.any():"),
+        (
+            "passes over a key that has just been there",
+            "        else:",
+            "        elif key.shape[2] > 1 or not np.array_equal(self.keys[:, :, -1:], key):",
         ),
         ("forgets the beginning when more comes", "if self.keys is None:", "if self.keys is None or key.shape[2] > 1:"),
         (

@@ -155,9 +155,12 @@ def each_step_goes_on_with_the_caches_of_the_last(student, rng):
 )
 def each_sentence_ends_at_its_own_end(student, rng):
     """Each sentence keeps its tokens up to and with END, and only PAD follows, while the others go on."""
-    for _ in range(2):
+    for place in (0, -1):  # of the sentence that ends last
         max_length = int(rng.integers(7, 11))
-        model = CachedModel(rng, rng.permutation(np.arange(1, max_length + 2))[: int(rng.integers(4, 7))])
+        lengths = rng.permutation(np.arange(1, max_length + 1))[: int(rng.integers(4, 7))]
+        longest = lengths.argmax()
+        lengths[[place, longest]] = lengths[[longest, place]]
+        model = CachedModel(rng, lengths)
         expect_equal(decode(student, model, max_length), model.expected(max_length), what="greedy_decode_cached(...)")
 
 
@@ -360,6 +363,8 @@ mutants(
     [
         ("leaves the chatter behind END", NEXT, "best"),
         ("stops all when one has ended", "finished.all()", "finished.any()"),
+        ("stops when the first ones have ended", "finished.all()", "finished[: (len(finished) + 1) // 2].all()"),
+        ("stops when the last one has ended", "finished.all()", "finished[-1]"),
         ("fills up with END", NEXT, "np.where(finished, 3, best)"),
         ("leaves END out", RESULT, "return np.where(target == 3, 0, target)[:, 1:]"),
         ("forgets who had ended before", "finished |=", "finished ="),

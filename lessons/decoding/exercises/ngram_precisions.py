@@ -71,12 +71,11 @@ def p_1_is_the_share_of_right_words(student, rng):
 )
 def runs_of_n_tokens_are_compared(student, rng):
     """p_n is the share of the hypothesis's runs of n neighbouring tokens that the reference has as neighbours too."""
-    for _ in range(3):
+    for max_n in (4, int(rng.integers(5, 8)), int(rng.integers(8, 11))):
         words = draw_words(rng, int(rng.integers(9, 14)))  # no word occurs twice: nothing to clip
         cut, other = sorted(int(place) for place in rng.choice(np.arange(2, len(words) - 1), size=2, replace=False))
         moved = words[cut:other] + words[:cut] + words[other:]
         moved = moved if rng.uniform() < 0.5 else [*moved, *draw_words(rng, 40)[:1]]
-        max_n = int(rng.integers(4, 8))
         expect_precisions(student, [" ".join(moved)], [" ".join(words)], max_n, "a sentence with its parts exchanged")
         place = int(rng.integers(1, len(words) - 2))
         turned = [*words[:place], words[place + 1], words[place], *words[place + 2 :]]
@@ -277,6 +276,7 @@ mutants(
         ("n-grams without order", "tuple(tokens[start : start + n])", "tuple(sorted(tokens[start : start + n]))"),
         ("single tokens for every n", "tokens[start : start + n]", "tokens[start : start + 1]"),
         ("runs of four at most", "tokens[start : start + n]", "tokens[start : start + min(n, 4)]"),
+        ("no more than six numbers", "range(1, max_n + 1)", "range(1, min(max_n, 6) + 1)"),
         ("runs of two at most", "tokens[start : start + n]", "tokens[start : start + min(n, 2)]"),
         ("shorter runs at the end", "range(len(tokens) - n + 1)", "range(len(tokens))"),
         ("every n-th token", "tokens[start : start + n]", "tokens[start : start + 2 * n : 2]"),

@@ -60,6 +60,9 @@ def each_row_has_the_ids_of_the_words_and_end(student, rng):
     expect_ids(student, sentences, vocabulary, 20)
     word = str(rng.choice(list(vocabulary)))
     vocabulary[word] = int(rng.integers(70_000, 200_000))
+    long = "".join(rng.choice(list("abcdefghij"), size=40))
+    vocabulary |= {long: 1001, long + "a": 1002, long[:-1]: 1003}
+    expect_ids(student, [f"{long}a {long[:-1]}", f"{long} {long}a"], vocabulary, 20)
     expect_ids(student, [f"{word} {sentences[0]}"], vocabulary, 20)
 
 
@@ -75,7 +78,9 @@ def short_rows_are_filled_up_to_the_longest(student, rng):
     """Rows are filled up with PAD (0) at the end, up to the length of the longest row of this batch."""
     vocabulary = draw_vocabulary(rng)
     lengths = rng.permutation([1, 2, 4, int(rng.integers(5, 8)), 3])
-    expect_ids(student, [draw_sentence(rng, vocabulary, length) for length in lengths], vocabulary, 15)
+    sentences = [draw_sentence(rng, vocabulary, length) for length in lengths]
+    expect_ids(student, sentences, vocabulary, 15)
+    expect_ids(student, [*sentences[:2], *sentences], vocabulary, 15)  # some sentences occur twice
 
 
 @criterion(
@@ -212,6 +217,11 @@ mutants(
         ("END in front", ROW, "rows.append([3] + [vocabulary.get(word, 1) for word in words])"),
         ("returns the ids alone", "return ids, mask", "return ids"),
         ("returns lists", "return ids, mask", "return ids.tolist(), mask.tolist()"),
+        (
+            "thirty letters of each word",
+            "vocabulary.get(word, 1)",
+            "{w[:30]: vocabulary[w] for w in vocabulary}.get(word[:30], 1)",
+        ),
         ("each word once", WORDS, "words = list(dict.fromkeys(sentence.split()))[: max_length - 1]"),
         ("ids of one byte", 'dtype="int32"', 'dtype="uint8"'),
         ("ids of two bytes", 'dtype="int32"', 'dtype="uint16"', FILL, "ids[number, : len(row)] = np.array(row)"),
@@ -244,6 +254,11 @@ mutants(
             "ids[number, : len(row)] = row; ids[number, -1] = 3",
         ),
         ("one column too many", WIDTH, "width = max(len(row) for row in rows) + 1"),
+        (
+            "equal sentences only once",
+            "    rows = []\n",
+            "    rows = []\n    sentences = list(dict.fromkeys(sentences))\n",
+        ),
         (
             "sorted by length",
             FILL,
