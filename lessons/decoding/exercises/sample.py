@@ -203,7 +203,10 @@ def the_seed_decides(student, rng):
     first, again, other = (call_sample(student, logits, 1.0, 5, number) for number in (seed, seed, seed + 1))
     expect(np.array_equal(first, again), required="the same tokens from the same seed", received="different ones")
     expect(not np.array_equal(first, other), required="other tokens from another seed", received="the same ones")
-    for step in (256, 1000, 65_536):
+    third = call_sample(student, logits, 1.0, 5, seed + 2)
+    for one in first, other:
+        expect(not np.array_equal(one, third), required="other tokens from the seed + 2", received="the same ones")
+    for step in (65_536, 1_000_000):  # multiples of all smaller powers of 2 and of 10
         far = call_sample(student, logits, 1.0, 5, seed + step)
         required = f"other tokens from the seed + {step:,}"
         expect(not np.array_equal(first, far), required=required, received="the same ones")
@@ -492,6 +495,9 @@ mutants(
         ("always the same seed", "default_rng(seed)", "default_rng(0)"),
         ("the global generator", "rng.choice(", "np.random.choice("),
         ("only the last three digits of the seed", "default_rng(seed)", "default_rng(seed % 1000)"),
+        ("only the last four digits of the seed", "default_rng(seed)", "default_rng(seed % 10_000)"),
+        ("the same generator for two seeds", "default_rng(seed)", "default_rng(seed // 2)"),
+        ("the same generator for two other seeds", "default_rng(seed)", "default_rng((seed + 1) // 2)"),
         ("a seed from the clock", "default_rng(seed)", "default_rng(__import__('time').perf_counter_ns())"),
         ("a seed from the logits", "default_rng(seed)", "default_rng(int(abs(logits.sum()) * 1000))"),
         *(

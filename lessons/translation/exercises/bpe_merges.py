@@ -95,6 +95,8 @@ def later_merges_build_on_earlier_ones(student, rng):
     words = draw_words(rng, 9, letters="abcde", shortest=4, longest=8)
     word_counts = {word: int(rng.integers(1, 2000)) for word in words}
     expect_best_pairs(student, word_counts, int(rng.integers(8, 12)))
+    long = draw_words(rng, 1, letters="abcde", shortest=40, longest=50)[0] + "fg" * 12
+    expect_best_pairs(student, {long: int(rng.integers(1, 9))}, 3)
     words = draw_words(rng, 60, shortest=5, longest=9)
     expect_best_pairs(student, {word: int(rng.integers(1, 2000)) for word in words}, 150)
 
@@ -135,6 +137,10 @@ def the_smallest_of_equal_pairs_is_taken(student, rng):
     word_counts = dict.fromkeys(words, count)
     expect_equal(call_merges(student, word_counts, 6), merges_of(word_counts, 6), what=f"bpe_merges({word_counts}, 6)")
     a, b, c = sorted(str(letter) for letter in rng.permutation(list("abcdefghijkl"))[:3])
+    for end in (b, str(rng.integers(10))):  # '</w>' is smaller than a letter and larger than a digit
+        word_counts = {c + a: count, a + end: count}
+        expected = merges_of(word_counts, 4)
+        expect_equal(call_merges(student, word_counts, 4), expected, what=f"bpe_merges({word_counts}, 4)")
     # First a and b are joined; then (a, c) is smaller than (ab, a), although "aba" comes before "ac".
     word_counts = {a + b + a + c: count}
     expected = merges_of(word_counts, 3)
@@ -290,6 +296,7 @@ mutants(
         ("one merge too few", "for _ in range(num_merges):", "for _ in range(num_merges - 1):"),
         ("one merge too many", "for _ in range(num_merges):", "for _ in range(num_merges + 1):"),
         ("forgets the symbols that do not fit", "                    joined.append(symbols[place])\n", ""),
+        ("the first thirty letters of each word", START_OF_LOOP, START_OF_LOOP.replace("*word,", "*word[:30],")),
         ("joins with a space", "joined.append(best[0] + best[1])", 'joined.append(best[0] + " " + best[1])'),
         (
             "keeps adding to the old counts",
@@ -324,6 +331,14 @@ mutants(
     "the_smallest_of_equal_pairs_is_taken",
     [
         ("of equal pairs the first one met", BEST, "best = max(counts, key=counts.get)"),
+        *(
+            (
+                f"of equal pairs the smallest, with the mark spelled {mark!r}",
+                "(-counts[pair], pair)",
+                f"(-counts[pair], [part.replace('</w>', {mark!r}) for part in pair])",
+            )
+            for mark in ("\u2581", "\t")
+        ),
         ("of equal pairs the largest", BEST, "best = max(counts, key=lambda pair: (counts[pair], pair))"),
         ("of equal pairs the last one met", BEST, "best = max(reversed(list(counts)), key=counts.get)"),
         (
