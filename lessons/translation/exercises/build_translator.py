@@ -14,7 +14,7 @@ from llmcourse.checking import (
     mutants,
 )
 
-from ..oracles import IMPORT, PAD, START, distinct_sizes
+from ..oracles import END, IMPORT, PAD, START, UNK, distinct_sizes
 
 WEIGHTS = """
 def weights_of(model):
@@ -25,6 +25,10 @@ def weights_of(model):
 
 def logits_of(model, source_ids, target_ids, training=False):
     return model((source_ids, target_ids), training=training)
+
+
+def logits_without_training(model, source_ids, target_ids):
+    return model((source_ids, target_ids))
 
 
 def make_open_model(model):
@@ -284,8 +288,10 @@ def the_logits_are_those_of_the_formula(student, rng):
     """With any weights the logits are those of embedding, positions, encoder, decoder and Dense, without a softmax."""
     drawn = DrawnModel(student, rng)
     weights = drawn.weights()
-    drawn.source[0, -2:] = PAD
+    drawn.source[0, -3:] = END, PAD, PAD
+    drawn.source[-1, :2] = UNK, END  # tokens like others, wherever they stand
     drawn.target[-1, -1:] = PAD
+    drawn.target[0, 1:3] = UNK, END
     expected = oracle(weights, drawn.source, drawn.target, drawn.num_layers)
     real = drawn.target != PAD
     expect_close(drawn.logits()[real], expected[real], what="the logits of the real positions", tolerance=1e-3)
@@ -304,6 +310,8 @@ def dropout_is_on_in_training_only(student, rng):
     expect_close(drawn.logits(), drawn.logits(), what="the logits of a second call, training=False", tolerance=1e-6)
     apart = np.abs(drawn.logits(training=True) - drawn.logits(training=True)).max()
     expect(apart > 1e-3, required="other logits in each call with training=True", received="the same ones")
+    plain = student.logits_without_training(drawn.model, drawn.source, drawn.target)
+    expect_close(plain, drawn.logits(), what="the logits where nothing is said about training", tolerance=1e-6)
     drawn = DrawnModel(student, rng, dropout=0.0)
     expect_close(drawn.logits(training=True), drawn.logits(), what="the logits with dropout=0 and training=True")
 
@@ -418,6 +426,11 @@ def all_sizes_are_as_asked(student, rng):
         for part, place in (("encoder", 0), ("decoder", 8 + 2)):
             shape, wanted = np.shape(weights[part][place]), (width, heads, width // heads)
             expect(shape == wanted, required=f"a query kernel of shape {wanted} in the {part}", received=f"{shape}")
+    source, target = (rng.integers(4, 11, size=(1, int(rng.integers(*span)))) for span in ((3, 6), (130, 150)))
+    source, target = source.astype(np.int32), target.astype(np.int32)
+    expected, logits = oracle(weights, source, target, 1), student.logits_of(model, source, target)
+    logits = expect_shape(logits, expected.shape, what="model((source_ids, target_ids))")
+    expect_close(logits, expected, what=f"the logits of a target of {target.shape[1]} tokens", tolerance=1e-3)
     model = student.build_translator(*sizes, num_layers, width, heads, hidden, 0.0)
     weights = student.weights_of(model)
     source = rng.integers(4, sizes[0], size=(2, int(rng.integers(60, 80)))).astype(np.int32)
@@ -597,6 +610,12 @@ mutants(
             "return self.to_logits(self.extra(y))",
         ),
         ("sees the first source token only", ENCODE_X, ENCODE_X + "[:, :1]", "memory_mask=source_mask, ", ""),
+        (
+            "only words may be attended to in the source",
+            "source_mask = layers.padding_mask(source_ids)",
+            "source_mask = (source_ids > 3)[:, None, None, :]",
+        ),
+        ("hides END in the target", "layers.padding_mask(target_ids)", "layers.padding_mask(target_ids - 3)"),
         ("softmax at the end", "return self.to_logits(y)", "return ops.softmax(self.to_logits(y))"),
         ("embeddings are not scaled", "self.scale = d_model**0.5", "self.scale = 1.0"),
         ("no positions in the target", EMBED_Y, "self.target_embedding(target_ids) * self.scale"),
@@ -631,6 +650,7 @@ mutants(
             "y = self.dropout(y, training=training)",
             "y = y + 0",
         ),
+        ("training unless somebody says no", "inputs, training=None)", "inputs, training=True)"),
         ("dropout always on", "y = self.dropout(y, training=training)", "y = self.dropout(y, training=True)"),
         (
             "no dropout anywhere",
@@ -698,6 +718,11 @@ mutants(
         ("ids of one byte", CAST, "source_ids, target_ids = (ops.cast(ids, 'uint8') for ids in inputs)"),
         ("always one head", ENCODER, ENCODER.replace("num_heads", "1"), DECODER, DECODER.replace("num_heads", "1")),
         ("always three heads", ENCODER, ENCODER.replace("num_heads", "3"), DECODER, DECODER.replace("num_heads", "3")),
+        (
+            "a causal mask for at most 128 tokens",
+            "layers.causal_mask(ops.shape(target_ids)[1])",
+            "layers.causal_mask(128)[:, :, : ops.shape(target_ids)[1], : ops.shape(target_ids)[1]]",
+        ),
         ("an even d_ff", ENCODER, ENCODER.replace("d_ff", "d_ff // 2 * 2")),
         ("one head in the decoder", DECODER, DECODER.replace("num_heads", "1")),
         (
