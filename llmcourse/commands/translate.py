@@ -84,12 +84,16 @@ def _one_line(text: str) -> str:
 class Desk:
     """A loaded model at work, with the complaints about what it was given."""
 
-    def __init__(self, folder: Path | None, beam: int, n_best: int | None):
-        from llmcourse.models.limits import SourceLimits
-        from llmcourse.models.saved import load_translator
-
-        model, self.tokenizer, card = load_translator(folder)
+    def __init__(self, folder: Path | None, beam: int, n_best: int | None, engine: str):
         from llmcourse.decoding.translate import Translator
+        from llmcourse.models.limits import SourceLimits
+
+        if engine == "keras":
+            from llmcourse.models.saved import load_translator as load
+        else:
+            from llmcourse.serving.engine import load_engine as load  # type: ignore[assignment]
+
+        model, self.tokenizer, card = load(folder)
 
         self.limits = SourceLimits.from_card(card)
         length = {"max_length": self.limits.max_length} if self.limits else {}

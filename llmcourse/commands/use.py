@@ -1,6 +1,7 @@
 """Commands for people with a text: translate."""
 
 import sys
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,13 @@ from typing import Annotated
 import typer
 
 from llmcourse.commands.console import errors, require_within
+
+
+class Engine(StrEnum):
+    """What computes a translation."""
+
+    NUMPY = "numpy"
+    KERAS = "keras"
 
 
 def translate(
@@ -23,6 +31,9 @@ def translate(
         int | None,
         typer.Option(help="The best N translations of each line: line number, score, text.", show_default=False),
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="numpy answers within a second; keras loads the libraries of the training first.")
+    ] = Engine.NUMPY,
 ) -> None:
     """Translate a text, one line for each line.
 
@@ -37,7 +48,7 @@ def translate(
     typed = text == "-" and sys.stdin.isatty()
     if typed:
         errors.print("Write a line and press Enter; Ctrl-D ends.")
-    desk = Desk(model, beam, n_best)
+    desk = Desk(model, beam, n_best, engine)
     lines = read_lines(sys.stdin.buffer) if text == "-" else iter(read_text(text))
     size = 1 if typed or text != "-" else BLOCK
     while block := list(islice(lines, size)):

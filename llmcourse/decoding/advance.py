@@ -133,12 +133,6 @@ class CachedSteps:
         self.own, self.real = self.own[rows], self.real[rows]
 
 
-def start_steps(model: Any, source: np.ndarray, width: int, count: int, use_cache: bool) -> CachedSteps | PlainSteps:
-    """Choose how to score: with a cache where the model can work with one, otherwise without."""
-    kind = CachedSteps if use_cache and hasattr(model, "decode_next") else PlainSteps
-    return kind(model, source, width, count)
-
-
 # Each of the next three functions is compiled as one piece.
 
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from llmcourse.data.token_ids import END, START
-from llmcourse.decoding.advance import start_steps
-from llmcourse.decoding.search import check_source, drop_finished
+from llmcourse.decoding.search import check_source, drop_finished, start_steps
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from llmcourse.data.token_ids import END, PAD, START
-from llmcourse.decoding.advance import start_steps
 
 Choose = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # see `write_targets`
 
@@ -80,6 +79,20 @@ def write_targets(
             break
         running = drop_finished(steps, running, finished)
     return target[:, 1:]
+
+
+def start_steps(model: Any, source: np.ndarray, width: int, count: int, use_cache: bool) -> Any:
+    """Choose how the best next tokens are found: a model of NumPy brings its own steps, Keras' models have two ways.
+
+    Returns:
+        An object with the methods `advance` and `keep` of `llmcourse.decoding.advance.PlainSteps`.
+    """
+    if hasattr(model, "start_steps"):
+        return model.start_steps(source, width, count)
+    from llmcourse.decoding.advance import CachedSteps, PlainSteps
+
+    kind = CachedSteps if use_cache and hasattr(model, "decode_next") else PlainSteps
+    return kind(model, source, width, count)
 
 
 def check_source(source: Any, max_length: int) -> np.ndarray:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from keras import ops
 
 from llmcourse.decoding.beam import beam_search
 from llmcourse.decoding.search import greedy_decode
@@ -147,6 +146,8 @@ class Translator:
         Raises:
             ValueError: the text is empty.
         """
+        from keras import ops
+
         if not text.strip():
             raise ValueError(f"text must have at least one word. Received: {text!r}.")
         written = self.translate([text])[0] if translation is None else translation

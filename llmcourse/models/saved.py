@@ -13,6 +13,7 @@ import io
 import json
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -91,20 +92,31 @@ def save_translator(
     return folder
 
 
-def load_translator(folder: Path | None = None) -> "tuple[Transformer, Tokenizer, dict[str, Any]]":
-    """Read a model folder; no code in its files can run.
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model folder, read and found whole: what a model is made of, whoever makes it."""
+
+    folder: Path
+    settings: dict[str, Any]
+    card: dict[str, Any]
+    tokenizer: Tokenizer
+    packed: bytes
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Unpack the weights: float32 arrays in the order of the model's `weights`."""
+        with np.load(io.BytesIO(self.packed), allow_pickle=False) as archive:
+            return dict(sorted(_unpack({name: archive[name] for name in archive.files}).items()))
+
+
+def read_translator(folder: Path | None = None) -> ModelFiles:
+    """Read a model folder and compare its files with their marks; neither Keras nor a model is loaded.
 
     Args:
-        folder: as `save_translator` wrote it, or the folder of a training run; None for the small English-Chinese
-            model inside the package.
-
-    Returns:
-        The model, its tokenizer, and the card's facts.
+        folder: as `save_translator` wrote it, or the folder of a training run; None for the packaged one.
 
     Raises:
         ModelFolderError: the folder is missing or half written, of another version, or its files do not belong
             together.
-        RuntimeError: Keras or its backend cannot be imported, or computes in another type.
     """
     folder = find_model(folder)
     config = read_config(folder)
@@ -125,7 +137,26 @@ def load_translator(folder: Path | None = None) -> "tuple[Transformer, Tokenizer
         raise ModelFolderError(
             f"The tokenizer that the model was trained with is required. Received: another one in {folder / TOKENIZER}."
         )
-    return _build(folder, config["model"], packed), tokenizer, dict(config["card"])
+    return ModelFiles(folder, dict(config["model"]), dict(config["card"]), tokenizer, packed)
+
+
+def load_translator(folder: Path | None = None) -> "tuple[Transformer, Tokenizer, dict[str, Any]]":
+    """Read a model folder; no code in its files can run.
+
+    Args:
+        folder: as `save_translator` wrote it, or the folder of a training run; None for the small English-Chinese
+            model inside the package.
+
+    Returns:
+        The model, its tokenizer, and the card's facts.
+
+    Raises:
+        ModelFolderError: the folder is missing or half written, of another version, or its files do not belong
+            together.
+        RuntimeError: Keras or its backend cannot be imported, or computes in another type.
+    """
+    files = read_translator(folder)
+    return _build(files), files.tokenizer, files.card
 
 
 def find_model(folder: Path | None) -> Path:
@@ -182,7 +213,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _build(folder: Path, settings: Mapping[str, Any], packed: bytes) -> "Transformer":
+def _build(files: ModelFiles) -> "Transformer":
     from llmcourse.runtime import load_keras
 
     keras = load_keras()
@@ -195,15 +226,16 @@ def _build(folder: Path, settings: Mapping[str, Any], packed: bytes) -> "Transfo
 
     drawn = random.getstate()  # first weights take their seeds from here; they are replaced, so nothing is to be drawn
     try:
-        with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
-            arrays = _unpack({name: archive[name] for name in archive.files})
-        model = Transformer(**settings)
+        arrays = files.arrays()
+        model = Transformer(**files.settings)
         variables = _variables(model)
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
         if shapes != {name: array.shape for name, array in arrays.items()}:
             raise ValueError("the weights have other names or shapes than the model")
     except Exception as error:  # NumPy, zipfile and Keras raise many unrelated types for what does not fit
-        raise ModelFolderError(f"A model and weights that fit are required. Received: {folder}, {error}.") from None
+        raise ModelFolderError(
+            f"A model and weights that fit are required. Received: {files.folder}, {error}."
+        ) from None
     finally:
         random.setstate(drawn)
     for name, variable in variables.items():

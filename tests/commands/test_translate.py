@@ -2,6 +2,8 @@
 
 import io
 import shutil
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -73,6 +75,26 @@ def test_standard_input_is_answered_line_by_line_in_its_order(folder, monkeypatc
     monkeypatch.setattr("llmcourse.decoding.translate.Translator", Shouter)
     monkeypatch.setattr(lines_of_text, "BLOCK", block)
     assert lines_of("--model", folder, "--beam", 7, "-", stdin=b"one\ntwo\nthree") == ["ONE 7", "TWO 7", "THREE 7"]
+
+
+def test_both_engines_say_the_same(folder):
+    said = [call("--model", folder, "--engine", engine, *SOURCES[:1]).stdout for engine in ("numpy", "keras")]
+    assert said[0] == said[1] != "\n"
+    best = [
+        lines_of("--model", folder, "--engine", engine, "--n-best", 3, *SOURCES[:1]) for engine in ("numpy", "keras")
+    ]
+    assert best[0] == best[1]
+    assert call("--model", folder, "--engine", "abacus", "the train").exit_code == 2
+
+
+def test_a_sentence_is_translated_without_keras():
+    code = "import sys; from llmcourse.commands.app import run; run()"
+    command = [sys.executable, "-X", "importtime", "-c", code, "translate", "Where is the station?"]
+    result = subprocess.run(command, capture_output=True, check=True)
+    assert result.stdout.decode() == "车站在哪里？\n"
+    imported = {line.rpartition("|")[2].strip() for line in result.stderr.decode().splitlines()}
+    assert "llmcourse.serving.engine" in imported
+    assert not imported & {"keras", "tensorflow", "jax", "torch"}
 
 
 def test_an_empty_line_gives_an_empty_line(folder):
@@ -225,5 +247,5 @@ def test_help_names_every_option():
     for option in ("--data", "--target", "--minutes", "--epochs", "--out", "--seed", "--vocab-size", "--tokenized"):
         assert option in output
     output = call("--help").output
-    for option in ("--model", "--beam", "--n-best"):
+    for option in ("--model", "--beam", "--n-best", "--engine"):
         assert option in output

@@ -1,0 +1,1 @@
+"""A trained model in service, without the libraries it was trained with."""
