@@ -18,10 +18,8 @@ ANSWERS = [(name, answer) for name in LESSONS for answer in known_answers(load_l
 EXERCISES = [(name, exercise) for name in LESSONS for exercise in load_lesson(name).exercises]
 SEEDS = int(os.environ.get("LLMCOURSE_SEEDS", "20"))
 SLOW_SEEDS = max(1, SEEDS // 20)  # what trains is trained under the public seed, too, when the notebooks are run
-ENOUGH, SECONDS = (
-    3,
-    SEEDS / 2,
-)  # so many seeds at least; after that no more than these seconds of computing for an answer
+ENOUGH = 3  # seeds at least for an answer
+SECONDS = SEEDS / 5  # of computing, after which no further seed is tried
 
 
 @cache
