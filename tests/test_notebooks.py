@@ -61,7 +61,7 @@ def _checks(cell):
 @pytest.mark.parametrize("entry", LESSONS)
 def test_every_figure_is_there_with_words(root, entry):
     drawing = [cell for cell in code_cells(read(root, "solutions", entry)) if draws(cell)]
-    assert len(drawing) >= 4
+    assert len(drawing) >= (1 if entry.id == "debugging" else 4)  # a lesson of probes answers with yes and no
     for cell in drawing:
         picture = cell.outputs[-1]
         assert len(picture.data["image/png"]) > 5000, cell.id

@@ -127,8 +127,8 @@ def gradient_check(loss_fn, params, grads, epsilon=1e-5):
             step[index] = epsilon
             up = loss_fn({**params, name: value + step})
             down = loss_fn({**params, name: value - step})
-            numeric = (up - down) / (2 * epsilon)
-            given = grads[name][index]
+            numeric = (float(up) - float(down)) / (2 * epsilon)
+            given = float(grads[name][index])
             error = abs(numeric - given) / max(1e-8, abs(numeric) + abs(given))
             largest = np.maximum(largest, error)  # max() would walk past a nan
     return largest
