@@ -39,8 +39,9 @@ class Transformer(keras.Model):
 
     Call arguments:
         source_ids: integers (B, S), 0 is padding.
-        target_ids: integers (B, T), START first, 0 is padding. `model((source_ids, target_ids))` works as well; it is
-            the form in which `fit((source_ids, target_ids), labels)` passes them.
+        target_ids: integers (B, T), START first, 0 is padding. `model((source_ids, target_ids))` works as well, and so
+            does a tuple with the two segments too: it is the form in which `fit((source_ids, target_ids), labels)`
+            passes them.
         source_segments: None, or integers (B, S): several sources stand in a row, see `llmcourse.layers.segment_mask`.
         target_segments: None, or integers (B, T): their targets, each with the number of its source.
         return_scores: bool, whether to return the attention weights too.
@@ -140,9 +141,10 @@ class Transformer(keras.Model):
     ) -> Any:
         """Encode the source, decode the target."""
         if target_ids is None:
-            if not isinstance(source_ids, (tuple, list)) or len(source_ids) != 2:
+            if not isinstance(source_ids, (tuple, list)) or len(source_ids) not in (2, 4):
                 raise ValueError("The model needs source_ids and target_ids. Received: one input.")
-            source_ids, target_ids = source_ids
+            source_ids, target_ids, *segments = source_ids
+            source_segments, target_segments = segments or (source_segments, target_segments)
         segments = (source_segments, target_segments)
         states, scores = self.read(source_ids, target_ids, *segments, return_scores=True, training=training)
         logits = self.score(states)

@@ -222,3 +222,4 @@ def test_a_row_with_one_segment_has_the_logits_of_its_sentence():
     segments = [(ids != 0).astype("int32") for ids in (SOURCE, TARGET)]
     expected, received = numbers(make()(SOURCE, TARGET)), numbers(make()(SOURCE, TARGET, *segments))
     np.testing.assert_allclose(received[TARGET != 0], expected[TARGET != 0], atol=1e-5)
+    np.testing.assert_allclose(numbers(make()((SOURCE, TARGET, *segments))), received, atol=1e-6)

@@ -9,7 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from llmcourse.data import SentencePairs, load_pairs
+import numpy as np
+
+from llmcourse.data import SentencePairs, Split, load_pairs
+from llmcourse.data.sentences import sentence_key
 from llmcourse.data.tokenizer import SMALLEST, Tokenizer
 from llmcourse.models.limits import SourceLimits
 from llmcourse.models.saved import load_translator, save_translator
@@ -83,7 +86,8 @@ class Translation(Task):
     @cached_property
     def pairs(self) -> SentencePairs:
         """Hold the sentence pairs; those for the test are scored once."""
-        return load_pairs(self.config.data, self.config.target, tokenized=self.config.tokenized)
+        pairs = load_pairs(self.config.data, self.config.target, tokenized=self.config.tokenized)
+        return add_phrases(pairs, self.config.settings.phrases)
 
     def fingerprints(self) -> Mapping[str, str]:
         """Hash the pairs of each split."""
@@ -209,6 +213,27 @@ class Translation(Task):
             "limits": self._limits.to_card(),
             DATA: dict(self.fingerprints()),
         }
+
+
+def add_phrases(pairs: SentencePairs, count: int) -> SentencePairs:
+    """Add some of our own phrases to the training pairs, spread evenly over their kinds, none that is asked later.
+
+    Args:
+        pairs: the data.
+        count: how many at most.
+
+    Returns:
+        The data with a longer training part; as they are for a count of 0.
+    """
+    if not count:
+        return pairs
+    asked = {sentence_key(text) for split in (pairs.validation, pairs.test) for text in split.sources}
+    phrases = load_pairs("phrases", pairs.target_language).train
+    free = [place for place, source in enumerate(phrases.sources) if sentence_key(source) not in asked]
+    chosen = [free[place] for place in np.unique(np.linspace(0, len(free) - 1, min(count, len(free))).astype(int))]
+    more = [(phrases.sources[place], phrases.targets[place]) for place in chosen]
+    sources, targets = zip(*more, strict=True)
+    return replace(pairs, train=Split((*pairs.train.sources, *sources), (*pairs.train.targets, *targets)))
 
 
 def train_tokenizer(pairs: SentencePairs, settings: Recipe) -> Tokenizer:
