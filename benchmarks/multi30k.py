@@ -18,33 +18,26 @@ from typing import Any
 from llmcourse.data import load_pairs
 from llmcourse.files import write_atomically
 from llmcourse.runtime import available_cores
+from llmcourse.tasks.translation.recipes import RECIPES, Recipe, TranslationConfig
 
 HYPOTHESES = Path(__file__).parent / "hypotheses"
 BEAM, PENALTIES = 5, (0.4, 0.7, 1.0, 1.3, 1.6)
-HALF_HOUR: dict[str, Any] = {
-    "vocab_size": 6_000,
-    "num_layers": 4,
-    "d_model": 128,
-    "d_ff": 512,
-    "dropout": 0.15,
-    "batch_tokens": 1_280,
-}
-LONG: dict[str, Any] = {  # the size of Transformer-Tiny
-    "vocab_size": 8_000,
-    "num_layers": 4,
-    "d_model": 128,
-    "d_ff": 256,
-    "dropout": 0.3,
-    "batch_tokens": 2_048,
-    "peak_rate": 2.5e-3,
-    "average_steps": 600,
-}
-RECIPES = {"half-hour": (HALF_HOUR, 15), "long": (LONG, 40)}  # and how many epochs
+LONG = Recipe(  # the size of Transformer-Tiny
+    vocab_size=8_000,
+    num_layers=4,
+    d_model=128,
+    d_ff=256,
+    dropout=0.3,
+    batch_tokens=2_048,
+    peak_rate=2.5e-3,
+    average_steps=600,
+)
+CONTESTS = {"half-hour": RECIPES["multi30k"], "long": (LONG, 40)}  # and how many epochs
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", choices=RECIPES, default="half-hour", help="what to train")
+    parser.add_argument("--recipe", choices=CONTESTS, default="half-hour", help="what to train")
     parser.add_argument("--target", choices=("de", "fr"), default="de", help="the language to translate into")
     parser.add_argument("--out", type=Path, help="the folder of the run; the same command goes on with a stopped one")
     parser.add_argument("--score", type=Path, metavar="FILE", help="compute the BLEU of hypotheses, train nothing")
@@ -58,14 +51,11 @@ def main() -> None:
 
 def train(name: str, target: str, folder: Path) -> None:
     """Train, or go on, choose the length penalty, translate the test set, and keep the hypotheses."""
-    from llmcourse.tasks.translation.recipes import Recipe, TranslationConfig
     from llmcourse.tasks.translation.task import Translation
     from llmcourse.training import engine
 
-    settings, epochs = RECIPES[name]
-    config = TranslationConfig(
-        data="multi30k", target=target, tokenized=True, settings=Recipe(**settings), epochs=epochs
-    )
+    settings, epochs = CONTESTS[name]
+    config = TranslationConfig(data="multi30k", target=target, tokenized=True, settings=settings, epochs=epochs)
     scores = engine.train(Translation(config), folder, on_progress=report)
     print(
         f"{available_cores()} cores, load {os.getloadavg()[0]:.1f}, {time.strftime('%Y-%m-%d')}; {scores['weights']}, ",
