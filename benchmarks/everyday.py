@@ -1,7 +1,7 @@
 """Translate 200 everyday sentences with the packaged model, and count how a reader judged the translations.
 
 benchmarks/everyday.tsv has a verdict, a sentence and a translation in each line. "right": what a Chinese speaker could
-say; "understandable": the meaning is whole, the wording is not; "wrong": anything else, also one lost word that matters.
+say; "understandable": the meaning is whole, the wording is not; "wrong": anything else, also if one lost word matters.
 The sentences were written before any translation was seen; one reader, who knows the English, judged. A translation
 that has changed since then is "not judged": read it, and write its verdict with --judge.
 
