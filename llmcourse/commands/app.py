@@ -41,13 +41,20 @@ def run() -> None:
     except BrokenPipeError:  # who read our output has gone, and Python would complain once more at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (ValueError, OSError, RuntimeError) as error:
-        from rich.markup import escape
-
-        from llmcourse.commands.console import errors
-
-        errors.print("[red]Error:[/] " + escape(str(error)), soft_wrap=True)
+    except MemoryError:
+        _say("this takes more memory than there is. Take fewer or shorter lines at a time, or a smaller model or beam.")
         raise SystemExit(2) from None
+    except (ValueError, OSError, RuntimeError) as error:
+        _say(str(error))
+        raise SystemExit(2) from None
+
+
+def _say(text: str) -> None:
+    from rich.markup import escape
+
+    from llmcourse.commands.console import errors
+
+    errors.print("[red]Error:[/] " + escape(text), soft_wrap=True)
 
 
 def read_translate(words: Sequence[str]) -> dict[str, Any] | None:

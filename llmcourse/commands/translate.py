@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from llmcourse.commands.basics import require_within
+from llmcourse.decoding.memory import LARGEST_BEAM
+from llmcourse.models.limits import SourceLimits, too_long
 
 BLOCK = 1_024  # lines that are sorted by length and translated together
 SHOWN = 5  # complaints about single lines; the rest is counted
-LARGEST_BEAM = 64  # memory grows with it, and translations get no better long before
 ROWS = 256  # hypotheses that are followed at a time: sentences that are translated together times the beam size
 LONGEST_LINE = 64 * 1024  # bytes; a model reads some hundred
 
@@ -124,7 +125,6 @@ class Desk:
 
     def __init__(self, folder: Path | None, beam: int, n_best: int | None, engine: str):
         from llmcourse.decoding.translate import Translator
-        from llmcourse.models.limits import SourceLimits
 
         if engine == "keras":
             from llmcourse.models.saved import load_translator as load
@@ -161,9 +161,16 @@ class Desk:
         for translation, score in self.translator.n_best(text, count, beam_size=max(self.beam, count)):
             yield f"{number}\t{score:.3f}\t{_one_line(translation)}"
 
+    def _about(self, text: str) -> str:
+        """Say in what a text is unlike those the model learned from; without limits in the card, if it is too long."""
+        if not text.strip():
+            return ""
+        if self.limits:
+            return self.limits.complaint(text, self.tokenizer)
+        return too_long(len(self.tokenizer.encode(text)), self.translator.max_length)
+
     def _complain(self, number: int, line: Line) -> None:
-        about = self.limits.complaint(line.text, self.tokenizer) if self.limits and line.text.strip() else ""
-        complaint = f"{line.complaint} {about}".strip()
+        complaint = f"{line.complaint} {self._about(line.text)}".strip()
         if complaint:
             self.complaints += 1
             if self.complaints <= SHOWN:

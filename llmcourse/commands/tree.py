@@ -23,6 +23,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.command(context_settings={"allow_interspersed_args": False})(author.bench)  # words after a benchmark are its own
 
 
 @app.callback(invoke_without_command=True)
