@@ -86,16 +86,19 @@ def test_what_is_not_plain_is_left_to_typer(words):
     assert read_translate(["grade", "the train"]) is read_translate([]) is None
 
 
-def test_a_translation_imports_nothing_that_it_does_not_need():
+def test_a_translation_imports_nothing_that_it_does_not_need_and_uses_one_thread():
     heavy = "keras tensorflow jax torch typer rich pydantic matplotlib sklearn sacrebleu nbformat pooch requests"
     code = f"""
 import sys
 sys.argv = ["llmcourse", "translate", "Where is the station?"]
 from llmcourse.commands.app import run
 run()
+from threadpoolctl import threadpool_info
+assert [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"] in ([1], [])
 print([name for name in {heavy.split()} if name in sys.modules])
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    inherited = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=inherited, check=True)
     assert result.stdout.decode().split("\n") == ["车站在哪里？", "[]", ""]
 
 
