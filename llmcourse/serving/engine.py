@@ -53,7 +53,7 @@ class Affine:
         y = x.reshape(-1, x.shape[-1]) @ self.kernel  # one large product, where (B, T, inputs) would make B small ones
         if self.bias is not None:
             y += self.bias
-        return y.reshape(*x.shape[:-1], -1)
+        return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Attention:
         batch, length, width = x.shape
         columns = slice(first * width, last * width)
         y = Affine(self.kernel[:, columns], self.bias[columns])(x)  # (B, T, parts * D)
-        return y.reshape(batch, length, last - first, self.heads, -1).transpose(2, 0, 3, 1, 4)
+        return y.reshape(batch, length, last - first, self.heads, width // self.heads).transpose(2, 0, 3, 1, 4)
 
     def attend(self, queries: Array, keys: Array, values: Array, mask: Array | None) -> Array:
         """Average values by how well their keys answer each query.

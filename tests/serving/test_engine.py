@@ -124,6 +124,13 @@ print(json.dumps([text, [name for name in ("keras", "tensorflow", "jax", "torch"
     assert json.loads(run.stdout) == ["车站在哪里？", []]
 
 
+def test_no_sentence_at_all():
+    engine, tokenizer, _ = load_engine()
+    none = np.zeros((0, 5), dtype="int32")
+    assert greedy_decode(engine, none, 7).shape == (0, 7)
+    assert beam_search(engine, none, 7) == [] == Translator(engine, tokenizer).translate([])
+
+
 def test_best_next_sorts_and_normalises():
     logits = np.random.default_rng(0).normal(size=(4, 9)).astype("float32")
     for count in (1, 3, 9, 20):
