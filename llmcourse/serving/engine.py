@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 NORM_EPSILON = 1e-5
-FEW = 8  # so many best tokens are found quicker one after the other
+FEW = 64  # so many best tokens are found quicker one after the other
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": lambda x: np.maximum(x, 0, out=x)}  # in place
 
 
