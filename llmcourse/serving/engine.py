@@ -318,11 +318,15 @@ class Steps:
         rows = (np.arange(len(parents))[:, None] * self.width + parents).ravel()
         newest = tokens.reshape(-1, 1)  # (B*W, 1)
         self.real = np.concatenate([self.real[rows], newest != PAD], axis=1)
+        stay = (parents == np.arange(self.width)).all()  # each beginning continues the one in its own place
         grown: list[Array] = []
 
         def remember(number: int, new: Array) -> Array:
-            grown.append(np.concatenate([self.caches[number][:, rows], new], axis=3) if self.caches else new)
-            return grown[-1]
+            if self.caches:
+                former = self.caches[number] if stay else self.caches[number][:, rows]
+                new = np.concatenate([former, new], axis=3)
+            grown.append(new)
+            return new
 
         x = self.model.embed(self.model.target_table, newest, self.position)
         mask = None if self.real.all() else self.real[:, None, None, :]
