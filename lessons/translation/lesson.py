@@ -53,7 +53,7 @@ from llmcourse.data import Tokenizer, load_pairs
 from llmcourse.decoding import Translator, greedy_decode
 from llmcourse.models.saved import load_translator
 from llmcourse.models.translator import Transformer
-from llmcourse.training import losses, schedules
+from llmcourse.training import losses, packing, schedules
 from llmcourse import steps
 
 # %% [markdown]
@@ -319,10 +319,16 @@ at_random = np.random.default_rng(0).permutation(len(lengths))
 print(f"all sentences as wide as the longest: {1 - lengths.mean() / lengths.max():.0%} padding")
 print(f"batches at random:                    {padded_share(at_random):.0%} padding")
 print(f"sentences of similar length together: {padded_share(np.argsort(lengths, kind='stable')):.0%} padding")
+rows = packing.pack(lengths[:, None], [32])  # for each row of 32 places the sentences that stand in it
+print(f"several sentences in each row of 32:  {1 - lengths.sum() / (32 * len(rows)):.0%} padding")
 
 # %% [markdown]
-# Large projects put sentences of similar length together (`llmcourse.training.batching` does). We keep it simple below,
-# and fill all of them up to one width.
+# Sentences of similar length together save nearly all of it; but each batch then has a width of its own, and long sentences
+# never meet short ones. The last line stands for **packing**, as large projects do it: several sentences, one after another,
+# in each row. All batches have one shape, and each of them mixes short sentences with long ones. Two things keep the
+# sentences of a row apart. Each token carries the number of its sentence in the row, its **segment**, and the mask lets a
+# token attend only within its own segment; and positions begin anew with each segment. So every sentence is computed as if it
+# stood alone, as a row of your `encode_batch` does. Part 6 trains that way.
 
 # %% [markdown]
 # ## 4. Teacher forcing, and what its numbers hide
@@ -552,33 +558,49 @@ check("build_translator")
 # better than the schedule of the last lesson, which never ends. The loss is that of the last lesson with
 # $\varepsilon = 0.1$, the usual choice.
 #
-# Sentences of more than 16 tokens are left out of the training; they are few, and a batch becomes only 16 tokens wide.
-# After each of the three epochs, a *callback* lets the model translate 300 held-out combinations **by itself**, and
-# keeps the translations, so that we can read them later.
+# Sentences of more than 16 tokens are left out of the training; they are few. The others are packed: rows of 32 places, 24
+# of them in a batch, about 60 sentences. The whole training is a single epoch, so each pair is seen **once**. After each
+# third of it, a *callback* lets the model translate 300 held-out combinations **by itself**, and keeps the translations, so
+# that we can read them later.
 #
 # First, as always, one look at what goes in:
 
 
 # %% tags=["explore"]
 def prepare(pairs, tokenizer, longest=16):
-    """Make sources (N, S), inputs (N, T) and labels (N, T) of the training pairs that are short enough."""
-    sources = tokenizer.encode_batch(pairs.train.sources, 64)  # ... END, then PAD
-    targets = tokenizer.encode_batch(pairs.train.targets, 64, start=True)  # START ... END, then PAD
-    short = ((sources > 0).sum(axis=1) <= longest) & ((targets > 0).sum(axis=1) <= longest + 1)
-    sources, targets = sources[short, :longest], targets[short, : longest + 1]
-    return sources, targets[:, :-1], targets[:, 1:]
+    """Pack the training pairs that are short enough."""
+    sources = [tokenizer.encode(text) for text in pairs.train.sources]
+    targets = [tokenizer.encode(text) for text in pairs.train.targets]
+    return packing.PackedBatches(sources, targets, batch_tokens=24 * 32, max_length=longest + 1)  # one more for END
 
 
 tokenizer = Tokenizer.train([*german.train.sources, *german.train.targets], vocab_size=1_600)
-sources, inputs, labels = prepare(german, tokenizer)
-print(f"{len(sources) / len(german.train):.0%} of the pairs; sources {sources.shape}, inputs and labels {labels.shape}")
-for name, ids in (("source", sources), ("input", inputs), ("label", labels)):
-    print(f"{name:7s}{ids[0].tolist()}  {tokenizer.decode(ids[0])!r}")
+packed = prepare(german, tokenizer)
+batch = next(packed.epoch(seed=0, number=0))
+share = 1 - packed.left_out / len(german.train)
+print(f"{share:.0%} of the pairs; {len(packed)} batches of (B, S, T) = {packed.shapes[0]}")
+for name in ("sources", "inputs", "labels"):
+    ids = getattr(batch, name)[0]
+    print(f"{name:9s}{ids.tolist()}\n         {tokenizer.decode(ids)!r}")
+print("source segments:", batch.source_segments[0].tolist())
+print("target segments:", batch.target_segments[0].tolist())
+
+# %% [markdown]
+# A 3 is END and a 2 START. (`decode` stops at the first END, so of sources and labels you see the first sentence only.)
+# Which tokens may a token of the decoder attend to? Those that the causal mask allows *and* that belong to its own
+# segment. Here is a short row with two sentences and one place that is left over:
+
+# %% tags=["explore"]
+words = ["START", "Ich", "singe", "START", "Du", "wartest", "PAD"]
+segments = np.array([[1, 1, 1, 2, 2, 2, 0]])
+masks = {"causal": layers.causal_mask(len(words)), "segments": layers.segment_mask(segments)}
+masks["both: the decoder's"] = layers.combine_masks(*masks.values())
+plots.mask_grids({name: np.asarray(mask)[0, 0] for name, mask in masks.items()}, words, words)
 
 
 # %% tags=["explore"]
 class Watch(keras.callbacks.Callback):
-    """Set the learning rate of each step; after each epoch, translate some held-out combinations and keep the result."""
+    """Set the learning rate of each step; after each third, translate some held-out combinations and keep the result."""
 
     def __init__(self, rates, pairs, tokenizer, count=300):
         super().__init__()
@@ -601,9 +623,9 @@ class Watch(keras.callbacks.Callback):
         self.translations.append([self.tokenizer.decode(row) for row in written])
 
 
-def train(pairs, tokenizer, epochs, seed=0):
-    """Train a translator on pairs; return the model and what the callback has kept."""
-    sources, inputs, labels = prepare(pairs, tokenizer)
+def train(pairs, tokenizer, seed=0):
+    """Train a translator on pairs, each seen once; return the model and what the callback has kept."""
+    packed = prepare(pairs, tokenizer)
     keras.utils.set_random_seed(seed)
     # One vocabulary for both languages: source and target share one table, which, turned round, also makes the logits.
     model = Transformer(
@@ -613,17 +635,21 @@ def train(pairs, tokenizer, epochs, seed=0):
         d_model=96,
         num_heads=4,
         d_ff=256,
-        dropout=0.1,
+        dropout=0.0,  # no pair comes twice, so none can be learned by heart
         tied_embeddings=True,
         shared_embeddings=True,
     )
-    rates = schedules.one_cycle(epochs * -(-len(sources) // 128), peak=3e-3, warmup=0.15)  # -(-a // b): rounded up
-    watch = Watch(rates, pairs, tokenizer)
+    third = len(packed) // 3
+    watch = Watch(schedules.one_cycle(3 * third, peak=5e-3, warmup=0.15), pairs, tokenizer)
     metrics = [steps.token_accuracy]  # your token_accuracy does the same
     # With beta_2=0.98, Adam's mean of squared gradients looks back 50 steps instead of 1,000, which suits a short run.
-    model.compile(optimizer=keras.optimizers.Adam(3e-3, beta_2=0.98), loss=losses.label_smoothed_loss, metrics=metrics)
+    model.compile(optimizer=keras.optimizers.Adam(beta_2=0.98), loss=losses.label_smoothed_loss, metrics=metrics)
     model.optimizer.build(model.trainable_variables)
-    history = model.fit((sources, inputs), labels, batch_size=128, epochs=epochs, verbose=0, callbacks=[watch])
+    batches = (
+        ((batch.sources, batch.inputs, batch.source_segments, batch.target_segments), batch.labels)
+        for batch in packed.epoch(seed, number=0)
+    )
+    history = model.fit(batches, steps_per_epoch=third, epochs=3, shuffle=False, verbose=0, callbacks=[watch])
     watch.accuracies = history.history["token_accuracy"]
     return model, watch
 
@@ -634,15 +660,15 @@ def share_right(written, targets):
 
 
 # %% [markdown]
-# Now it learns German. That takes one to four minutes, depending on your machine. (`losses.label_smoothed_loss` has an epsilon
+# Now it learns German. That takes one to three minutes, depending on your machine. (`losses.label_smoothed_loss` has an epsilon
 # of 0.1 if none is given. With `beam_size=1` the translator decodes greedily; the next lesson explains the name.)
 #
-# > **Predict, then run.** After the first of three epochs: what share of the *tokens* will be right with the teacher, and what
-# > share of whole *sentences* without? And in the end, will sentences held out at random be easier than combinations that never
+# > **Predict, then run.** After the first third: what share of the *tokens* will be right with the teacher, and what share of whole
+# > *sentences* without? And in the end, will sentences held out at random be easier than combinations that never
 # > occurred?
 
 # %% tags=["explore"]
-model, watch = train(german, tokenizer, epochs=3)
+model, watch = train(german, tokenizer)
 translator = Translator(model, tokenizer, max_length=40)
 written = translator.translate(german.combinations.sources, beam_size=1, batch_size=256)
 exact = share_right(written, german.combinations.targets)
@@ -651,8 +677,8 @@ print(f"held-out combinations: {len(written):,}; at least 95 % exactly right:", 
 
 # %% tags=["explore", "nbval-ignore-output"]
 shares = [share_right(texts, watch.targets) for texts in watch.translations]
-for epoch, (accuracy, share) in enumerate(zip(watch.accuracies, shares, strict=True), start=1):
-    print(f"epoch {epoch}: token accuracy with the teacher {accuracy:.1%}; whole sentences without {share:.1%}")
+for third, (accuracy, share) in enumerate(zip(watch.accuracies, shares, strict=True), start=1):
+    print(f"third {third}: token accuracy with the teacher {accuracy:.1%}; whole sentences without {share:.1%}")
 print(f"all {len(written):,} held-out combinations: {exact:.1%} exactly right")
 some = german.validation.sources[:300]
 at_random = share_right(translator.translate(some, beam_size=1, batch_size=256), german.validation.targets[:300])
@@ -666,8 +692,8 @@ plots.learning_curves({"training": curve}, xlabel="20 steps", title="The smoothe
 # %% [markdown]
 # The loss does not fall to 0: with smoothed labels, even a perfect model has the loss of the smoothing itself. It gives the
 # right token the probability $1 - \varepsilon + \varepsilon/V$ and each other one $\varepsilon/V$, and pays the entropy of
-# that, which the cell has printed as the floor. (The token accuracy of the first epoch is the mean over that epoch, its
-# clumsy beginning included.)
+# that, which the cell has printed as the floor. (The token accuracy of a third is the mean over that third, in the first one
+# with its clumsy beginning.)
 #
 # More than 95 % of the held-out combinations, whole sentences, every word, ending and full stop. No rule of German
 # was ever told to it. And in this run the combinations were no harder than sentences held out at random. A likely reason: in a
@@ -755,7 +781,7 @@ picture
 # ## 8. Reading errors
 #
 # A score says how many; only reading says *what*. Take an hour for it in each project. Here are sentences that the
-# German model had wrong after its **first** epoch, when there still were enough of them.
+# German model had wrong after the **first** third, when there still were enough of them.
 
 # %% tags=["explore", "nbval-ignore-output"]
 early = [
@@ -763,7 +789,7 @@ early = [
     for source, text, target in zip(watch.sources, watch.translations[0], watch.targets, strict=True)
     if text != target
 ]
-print(f"after epoch 1: {len(early)} of {len(watch.sources)} wrong\n")
+print(f"after the first third: {len(early)} of {len(watch.sources)} wrong\n")
 for source, text, target in early[:8]:
     print(f"source  {source}\nmodel   {text}\nright   {target}\n")
 
@@ -775,16 +801,16 @@ for source, text, target in early[:8]:
 #
 # | source | model | what went wrong |
 # | --- | --- | --- |
-# | The cinema is in front of the park. | **Der** Kino ist vor **der** Park. | all words right, both articles wrong: gender (*das* Kino) and case (vor *dem* Park) |
-# | Maria needs an orange and five eggs. | … eine Orange**n** und fünf Eier. | number: singular and plural stand in one sentence, and the wrong one won |
-# | Your daughter will not write to her husband on Saturday. | … wird **ihren** Mann am Samstag nicht schreiben. | case: the verb decides it (*ihrem*), and German puts the verb last. The decoder must look for "write to" long before it writes `schreiben` |
-# | Her mother needs a hat and two dresses. | … und zwei **Pfel**. | no German word: put together from pieces of others, such as *Pfund* and *Apfel*; the price of subwords, and the wrong thing besides |
-# | Her husband likes taking photos but not listening to music. | … aber er **lesen** nicht gern Musik. | another activity, in the wrong form |
-# | I will help her next weekend. | Ich werde **ihrenm heute geholfen**. | after one wrong piece it lost its way, time and tense included: exposure bias at work |
-# | Is Anna drinking tea right now? | **S Kaffee?** | a rare kind of question, and the very first token was wrong |
+# | What time does the restaurant close on Thursday? | Um wie viel Uhr macht **der** Restaurant am Donnerstag zu? | all words right, the article wrong: the gender of its noun (*das* Restaurant) |
+# | My husband bought a white cup last week. | Mein Mann hat letzte Woche einen weißen **Hut** gekauft. | a hat in place of a cup. Article and adjective agree with it: good German for another sentence |
+# | The library opens at twenty past nine and closes at quarter past seven. | … und um Viertel nach **neun** zu. | the second hour is the first one again: the decoder looked at the wrong place |
+# | Her mother needs two dresses and a hat. | … zwei Kleider und einen älteren **Bruder**. | what often comes after *einen älteren*: the decoder went on from its own words and forgot the source |
+# | Is there a school near the café? | Gibt es in der Nähe der **Bibliothek ein Café**? | the café in the wrong role, and a library that nobody had mentioned in its place |
+# | Her mother needs a hat and two dresses. | Ihre Mutter braucht einen **jüngeren** und zwei Kleider. | the noun is missing after an adjective that nobody asked for |
+# | Your older sister comes home at quarter to seven every evening. | … um Viertel vor sieben nach Hause **fern**. | "every evening" is lost, and at the end stands a piece of another verb (*fernsehen*) |
 #
-# Most of them are errors of **agreement**: each word could be right, they only do not fit each other. They fall when
-# training goes on; two epochs later few are left. The last kinds are worse, and rarer.
+# Most of them read well and say something else. The decoder has learned early which German words *like to follow each other*,
+# and later where in the source to look. These errors fall when training goes on; in the end few are left.
 #
 # Now some sentences that are *meant* to be hard: unknown words, other spelling, other languages, and a sentence longer
 # than all others.

@@ -39,6 +39,27 @@ def positional_encoding(length: Any, d_model: int, start: Any = 0) -> Any:
     return ops.reshape(pairs, (-1, d_model))
 
 
+def segment_positions(segments: Any) -> Any:
+    """Count positions from 0 in each segment of a row, as if its sentence stood alone.
+
+    A position is how many earlier places of the row belong to the same segment.
+
+    Args:
+        segments: integers (B, T), see `segment_mask`.
+
+    Returns:
+        Int32 (B, T).
+
+    Example:
+        >>> np.asarray(segment_positions(np.array([[1, 1, 1, 2, 2]]))).tolist()
+        [[0, 1, 2, 0, 1]]
+    """
+    places = ops.arange(ops.shape(segments)[1])
+    earlier = places[:, None] > places[None, :]  # (T, T)
+    same = ops.equal(segments[:, :, None], segments[:, None, :])  # (B, T, T)
+    return ops.sum(ops.cast(ops.logical_and(same, earlier), "int32"), axis=-1)
+
+
 @keras.saving.register_keras_serializable(package="llmcourse")
 class PositionalEncoding(keras.layers.Layer):
     """Add the code of its position to each vector; nothing is learned, and no length is the longest.
@@ -46,6 +67,7 @@ class PositionalEncoding(keras.layers.Layer):
     Call arguments:
         x: float (B, T, D), D even.
         start: int, the position of the first vector.
+        segments: None, or integers (B, T), see `segment_mask`: positions then begin anew in each segment.
 
     Returns:
         Float (B, T, D).
@@ -56,7 +78,7 @@ class PositionalEncoding(keras.layers.Layer):
     Source: Vaswani et al. (2017), Attention Is All You Need, section 3.5.
     """
 
-    def call(self, x: Any, start: Any = 0) -> Any:
+    def call(self, x: Any, start: Any = 0, segments: Any = None) -> Any:
         """Compute the codes of T positions and add them."""
-        codes = positional_encoding(ops.shape(x)[1], x.shape[-1], start)
-        return x + ops.cast(codes, x.dtype)
+        codes = ops.cast(positional_encoding(ops.shape(x)[1], x.shape[-1], start), x.dtype)
+        return x + (codes if segments is None else ops.take(codes, segment_positions(segments), axis=0))

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from llmcourse.layers.masks import causal_mask, combine_masks, padding_mask
+from llmcourse.layers.masks import causal_mask, combine_masks, padding_mask, segment_mask
 from llmcourse.layers.positional import PositionalEncoding
 from llmcourse.layers.stacks import Decoder, Encoder
 
@@ -39,8 +39,11 @@ class Transformer(keras.Model):
 
     Call arguments:
         source_ids: integers (B, S), 0 is padding.
-        target_ids: integers (B, T), START first, 0 is padding. `model((source_ids, target_ids))` works as well; it is
-            the form in which `fit((source_ids, target_ids), labels)` passes them.
+        target_ids: integers (B, T), START first, 0 is padding. `model((source_ids, target_ids))` works as well, and so
+            does a tuple with the two segments too: it is the form in which `fit((source_ids, target_ids), labels)`
+            passes them.
+        source_segments: None, or integers (B, S): several sources stand in a row, see `llmcourse.layers.segment_mask`.
+        target_segments: None, or integers (B, T): their targets, each with the number of its source.
         return_scores: bool, whether to return the attention weights too.
         training: bool, whether dropout is on.
 
@@ -49,7 +52,7 @@ class Transformer(keras.Model):
         (B, H, S, S), "decoder" (B, H, T, T) and "cross" (B, H, T, S).
 
     Raises:
-        ValueError: a number is out of range; the target is missing.
+        ValueError: a number is out of range; the target is missing; segments of one side only.
 
     Example:
         >>> model = Transformer(11, 13, num_layers=1, d_model=8, num_heads=2, d_ff=16)
@@ -128,30 +131,70 @@ class Transformer(keras.Model):
             self.to_logits.build(width)
 
     def call(
-        self, source_ids: Any, target_ids: Any = None, return_scores: bool = False, training: bool | None = None
+        self,
+        source_ids: Any,
+        target_ids: Any = None,
+        source_segments: Any = None,
+        target_segments: Any = None,
+        return_scores: bool = False,
+        training: bool | None = None,
     ) -> Any:
         """Encode the source, decode the target."""
         if target_ids is None:
-            if not isinstance(source_ids, (tuple, list)) or len(source_ids) != 2:
+            if not isinstance(source_ids, (tuple, list)) or len(source_ids) not in (2, 4):
                 raise ValueError("The model needs source_ids and target_ids. Received: one input.")
-            source_ids, target_ids = source_ids
-        memory, encoder_scores = self.encode(source_ids, return_scores=True, training=training)
-        logits, scores = self.decode(target_ids, memory, source_ids, return_scores=True, training=training)
-        return (logits, {"encoder": encoder_scores, **scores}) if return_scores else logits
+            source_ids, target_ids, *segments = source_ids
+            source_segments, target_segments = segments or (source_segments, target_segments)
+        segments = (source_segments, target_segments)
+        states, scores = self.read(source_ids, target_ids, *segments, return_scores=True, training=training)
+        logits = self.score(states)
+        return (logits, scores) if return_scores else logits
 
-    def encode(self, source_ids: Any, return_scores: bool = False, training: bool | None = None) -> Any:
+    def read(
+        self,
+        source_ids: Any,
+        target_ids: Any,
+        source_segments: Any = None,
+        target_segments: Any = None,
+        return_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
+        """Compute the states that `score` turns into logits: everything that a call does before its last product.
+
+        Args:
+            source_ids, target_ids, source_segments, target_segments, return_scores, training: as in a call.
+
+        Returns:
+            The states, float (B, T, D); with `return_scores` also the dict with "encoder", "decoder" and "cross".
+
+        Raises:
+            ValueError: segments of one side only.
+        """
+        if (source_segments is None) != (target_segments is None):
+            raise ValueError("Segments are required for both sides or for none. Received: segments of one side.")
+        memory, encoder_scores = self.encode(source_ids, source_segments, return_scores=True, training=training)
+        masks = _decoder_masks(source_ids, target_ids, source_segments, target_segments)
+        x = self.embed(self.target_embedding, target_ids, training, segments=target_segments)
+        x, own, cross = self.decoder(x, memory, *masks, return_scores=True, training=training)
+        return (x, {"encoder": encoder_scores, "decoder": own, "cross": cross}) if return_scores else x
+
+    def encode(
+        self, source_ids: Any, segments: Any = None, return_scores: bool = False, training: bool | None = None
+    ) -> Any:
         """Read the source once; decoding then uses the result for every token it writes.
 
         Args:
             source_ids: integers (B, S).
+            segments: None, or integers (B, S), where several sources stand in a row.
             return_scores: bool, whether to return the attention weights too.
             training: bool, whether dropout is on.
 
         Returns:
             The memory, float (B, S, D); with `return_scores` also the weights of each layer, float (B, H, S, S).
         """
-        x = self.embed(self.source_embedding, source_ids, training)
-        return self.encoder(x, mask=padding_mask(source_ids), return_scores=return_scores, training=training)
+        x = self.embed(self.source_embedding, source_ids, training, segments=segments)
+        mask = padding_mask(source_ids) if segments is None else segment_mask(segments)
+        return self.encoder(x, mask=mask, return_scores=return_scores, training=training)
 
     def decode(
         self,
@@ -173,15 +216,9 @@ class Transformer(keras.Model):
         Returns:
             The logits, float32 (B, T, V); with `return_scores` also the dict with "decoder" and "cross".
         """
-        mask = combine_masks(causal_mask(ops.shape(target_ids)[1]), padding_mask(target_ids))  # (B, 1, T, T)
-        x, own, cross = self.decoder(
-            self.embed(self.target_embedding, target_ids, training),
-            memory,
-            mask=mask,
-            memory_mask=padding_mask(source_ids),
-            return_scores=True,
-            training=training,
-        )
+        x = self.embed(self.target_embedding, target_ids, training)
+        masks = _decoder_masks(source_ids, target_ids)
+        x, own, cross = self.decoder(x, memory, *masks, return_scores=True, training=training)
         logits = self.score(x)
         return (logits, {"decoder": own, "cross": cross}) if return_scores else logits
 
@@ -216,11 +253,26 @@ class Transformer(keras.Model):
             logits = self.to_logits(x)
         return ops.cast(logits, self.variable_dtype)  # the loss needs more digits than 16 bits have
 
-    def embed(self, embedding: keras.layers.Embedding, ids: Any, training: bool | None = None, start: Any = 0) -> Any:
+    def embed(
+        self,
+        embedding: keras.layers.Embedding,
+        ids: Any,
+        training: bool | None = None,
+        start: Any = 0,
+        segments: Any = None,
+    ) -> Any:
         """Look up the vectors of the tokens, scale them and add the positions: (B, T) becomes (B, T, D)."""
         x = embedding(ids) * math.sqrt(self.settings["d_model"])
-        return self.dropout(self.positions(x, start=start), training=training)
+        return self.dropout(self.positions(x, start=start, segments=segments), training=training)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal model."""
         return {**super().get_config(), **self.settings}
+
+
+def _decoder_masks(source_ids: Any, target_ids: Any, source_segments: Any = None, target_segments: Any = None) -> Any:
+    """Make the masks of the two attentions: (B, 1, T, T) for the target, and one for the memory."""
+    causal = causal_mask(ops.shape(target_ids)[1])
+    if target_segments is None:
+        return combine_masks(causal, padding_mask(target_ids)), padding_mask(source_ids)
+    return combine_masks(causal, segment_mask(target_segments)), segment_mask(target_segments, source_segments)

@@ -14,6 +14,7 @@ from llmcourse.layers import (
     masks,
     padding_mask,
     positional,
+    segment_mask,
 )
 
 
@@ -87,3 +88,17 @@ def test_no_mask_is_hung_on_the_output():
     x = np.ones((2, 3, 6), dtype="float32")
     y = EncoderLayer(6, 2, 5)(x, mask=padding_mask(np.array([[3, 4, 0], [3, 0, 0]])))
     assert getattr(y, "_keras_mask", None) is None
+
+
+@pytest.mark.backends
+def test_a_segment_mask_keeps_sentences_apart_and_padding_alone():
+    queries, keys = np.array([[1, 1, 2, 0]]), np.array([[1, 2, 2, 0, 0]])
+    mask = ops.convert_to_numpy(segment_mask(queries, keys))
+    assert mask.shape == (1, 1, 4, 5) and mask.dtype == bool
+    for place, query in enumerate(queries[0]):
+        assert mask[0, 0, place].tolist() == [bool(query == key != 0) for key in keys[0]]
+
+
+def test_segments_require_two_axes():
+    with pytest.raises(ValueError, match=r"shapes \(B, T\) and \(B, S\). Received: \(3,\) and \(3,\)"):
+        segment_mask(np.array([1, 2, 0]))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from llmcourse.layers import PositionalEncoding, positional_encoding
+from llmcourse.layers import PositionalEncoding, positional_encoding, segment_positions
 
 
 def oracle(length, d_model):
@@ -62,3 +62,13 @@ def test_the_config_round_trips():
     layer = PositionalEncoding(name="places")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert isinstance(again, PositionalEncoding) and again.name == "places"
+
+
+@pytest.mark.backends
+def test_positions_begin_anew_in_each_segment():
+    segments = np.array([[1, 1, 1, 2, 2, 0, 0], [1, 2, 2, 2, 3, 3, 0]])
+    received = ops.convert_to_numpy(segment_positions(segments))
+    assert received.tolist() == [[0, 1, 2, 0, 1, 0, 1], [0, 0, 1, 2, 0, 1, 0]]
+    x = np.random.default_rng(0).normal(size=(2, 7, 6)).astype("float32")
+    added = ops.convert_to_numpy(PositionalEncoding()(x, segments=segments))
+    np.testing.assert_allclose(added, x + oracle(7, 6)[received], atol=1e-5)

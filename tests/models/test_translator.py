@@ -211,3 +211,15 @@ def test_impossible_settings_are_refused(sizes, settings, message):
 def test_a_missing_target_is_an_error():
     with pytest.raises(ValueError, match="source_ids and target_ids"):
         make()(SOURCE)
+
+
+def test_segments_of_one_side_are_refused():
+    with pytest.raises(ValueError, match="Segments are required for both sides"):
+        make()(SOURCE, TARGET, target_segments=np.ones_like(TARGET))
+
+
+def test_a_row_with_one_segment_has_the_logits_of_its_sentence():
+    segments = [(ids != 0).astype("int32") for ids in (SOURCE, TARGET)]
+    expected, received = numbers(make()(SOURCE, TARGET)), numbers(make()(SOURCE, TARGET, *segments))
+    np.testing.assert_allclose(received[TARGET != 0], expected[TARGET != 0], atol=1e-5)
+    np.testing.assert_allclose(numbers(make()((SOURCE, TARGET, *segments))), received, atol=1e-6)

@@ -10,13 +10,13 @@ from keras import ops
 from llmcourse.steps import transformer as warmup
 from llmcourse.steps.transformer import NoamSchedule, noam_schedule
 from llmcourse.training import losses
-from llmcourse.training.losses import label_smoothed_loss
+from llmcourse.training.losses import label_smoothed_loss, loss_from_states
 
 B, T, V = 2, 5, 7
 TARGETS = np.array([[3, 6, 1, 0, 0], [5, 2, 4, 3, 0]])
 
 
-@pytest.mark.parametrize(("module", "examples"), [(losses, 2), (warmup, 1)])
+@pytest.mark.parametrize(("module", "examples"), [(losses, 4), (warmup, 1)])
 def test_the_examples_of_the_docstrings_are_right(module, examples):
     assert doctest.testmod(module, extraglobs={"np": np}) == doctest.TestResults(failed=0, attempted=examples)
 
@@ -121,3 +121,41 @@ def test_an_optimizer_takes_the_schedule_from_step_one():
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
     assert again.get_config() == schedule.get_config() == {"d_model": 8, "warmup_steps": 3, "factor": 2.0}
+
+
+@pytest.mark.backends
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), epsilon=st.sampled_from([0.0, 0.1, 0.5]), scale=st.sampled_from([0.1, 1.0, 10.0]))
+def test_the_loss_from_states_equals_the_oracle(seed, epsilon, scale):
+    states, table = draw(B, T, 6, seed=seed, scale=scale), draw(V, 6, seed=seed + 1)
+    received = float(loss_from_states(TARGETS, states, table, epsilon))
+    assert received == pytest.approx(oracle(TARGETS, states @ table.T, epsilon), rel=1e-4, abs=1e-4)
+
+
+def test_the_loss_from_states_has_the_gradients_of_the_loss_of_the_logits():
+    import tensorflow as tf
+
+    states, table = tf.Variable(draw(B, T, 6)), tf.Variable(draw(V, 6, seed=1))
+    found = []
+    for loss in (
+        lambda: loss_from_states(TARGETS, states, table),
+        lambda: label_smoothed_loss(TARGETS, ops.matmul(states, ops.transpose(table))),
+    ):
+        with tf.GradientTape() as tape:
+            value = loss()
+        found.append([tf.convert_to_tensor(gradient).numpy() for gradient in tape.gradient(value, [states, table])])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_the_loss_from_states_of_padding_alone_is_zero():
+    assert float(loss_from_states(np.zeros((B, T), dtype="int32"), draw(B, T, 6), draw(V, 6))) == 0
+
+
+@pytest.mark.parametrize(
+    ("targets", "states", "table", "epsilon"),
+    [((2, 5), (2, 5, 6), (7, 5), 0.1), ((10,), (2, 5, 6), (7, 6), 0.1), ((2, 5), (2, 5, 6), (7, 6), 1.0)],
+)
+def test_states_that_do_not_fit_are_refused(targets, states, table, epsilon):
+    with pytest.raises(ValueError, match=r"\(B, T\), \(B, T, D\) and \(V, D\).*Received"):
+        loss_from_states(np.ones(targets, dtype="int32"), np.ones(states), np.ones(table), epsilon)

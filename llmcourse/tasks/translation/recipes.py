@@ -27,6 +27,7 @@ class Recipe:
         batch_tokens: about how many target positions a batch has, fewer where an epoch would have few steps.
         max_length: tokens of the longest sentence, END included; longer pairs are not trained with.
         average_steps: over about how many steps the weights are averaged.
+        phrases: how many pairs of our own phrases, in the same languages, are learned from besides the data.
         storage: how the weights are kept in the model folder.
         vocab_may_shrink: whether data that cannot give that many tokens get half as many, and so on.
     """
@@ -43,6 +44,7 @@ class Recipe:
     batch_tokens: int = 3_000
     max_length: int = 64
     average_steps: int = 200
+    phrases: int = 0
     storage: Storage = "float16"
     vocab_may_shrink: bool = False
 
@@ -84,7 +86,10 @@ RECIPES: dict[str, tuple[Recipe, int]] = {  # and how many epochs, where nobody 
         Recipe(vocab_size=1_000, num_layers=2, d_model=128, d_ff=512, dropout=0.1, batch_tokens=1_500, max_length=48),
         4,
     ),
-    "multi30k": (Recipe(vocab_size=6_000), 20),
+    "multi30k": (  # half an hour of one core
+        Recipe(vocab_size=6_000, num_layers=4, d_model=128, d_ff=512, dropout=0.15, batch_tokens=1_280),
+        15,
+    ),
     "tatoeba-cmn": (
         Recipe(d_model=192, d_ff=768, dropout=0.3, batch_tokens=1_500, max_length=48, storage="int8"),
         36,

@@ -61,7 +61,7 @@ def score_texts(hypotheses: Sequence[str], references: Sequence[str], tokenize: 
             "As many translations as references are required, at least one. "
             f"Received: {len(hypotheses)} and {len(references)}."
         )
-    bleu, chrf = BLEU(tokenize=tokenize), CHRF()
+    bleu, chrf = BLEU(tokenize=tokenize, force=tokenize == "none"), CHRF()  # force: no warning that it is tokenised
     values = {
         "bleu": round(bleu.corpus_score(hypotheses, [references]).score, 2),
         "chrf": round(chrf.corpus_score(hypotheses, [references]).score, 2),

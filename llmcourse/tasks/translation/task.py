@@ -9,7 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from llmcourse.data import SentencePairs, load_pairs
+import numpy as np
+
+from llmcourse.data import SentencePairs, Split, load_pairs
+from llmcourse.data.sentences import sentence_key
 from llmcourse.data.tokenizer import SMALLEST, Tokenizer
 from llmcourse.models.limits import SourceLimits
 from llmcourse.models.saved import load_translator, save_translator
@@ -17,8 +20,8 @@ from llmcourse.tasks.translation.recipes import OWN_DATA, RECIPES, Recipe, Trans
 from llmcourse.tasks.translation.report import about_translator, report_scores
 from llmcourse.tasks.translation.scores import Measuring, score_splits, validate
 from llmcourse.training.averaging import Averaging
-from llmcourse.training.batching import Batch, BucketedBatches
 from llmcourse.training.card import About, Report
+from llmcourse.training.packing import PackedBatch, PackedBatches
 from llmcourse.training.run import DATA, hash_data
 from llmcourse.training.schedules import rise_and_fall
 from llmcourse.training.task import RunConfig, Task, Tell
@@ -43,8 +46,8 @@ class Translation(Task):
     unit = "tokens"
     monitor = "val_bleu"
     mode = "max"
+    dynamic_shapes = True  # one compiled step for the batches of short and of long pairs
     data_options = ("data", "target", "tokenized")
-    dynamic_shapes = True  # one compiled step for the batches of all lengths
     packages = ("tokenizers", "sacrebleu")
 
     config: TranslationConfig
@@ -83,7 +86,8 @@ class Translation(Task):
     @cached_property
     def pairs(self) -> SentencePairs:
         """Hold the sentence pairs; those for the test are scored once."""
-        return load_pairs(self.config.data, self.config.target, tokenized=self.config.tokenized)
+        pairs = load_pairs(self.config.data, self.config.target, tokenized=self.config.tokenized)
+        return add_phrases(pairs, self.config.settings.phrases)
 
     def fingerprints(self) -> Mapping[str, str]:
         """Hash the pairs of each split."""
@@ -98,7 +102,7 @@ class Translation(Task):
         sources, targets = ([self.tokenizer.encode(text) for text in side] for side in (train.sources, train.targets))
         few = sum(map(len, targets)) // STEPS_PER_EPOCH
         batch_tokens = min(self.config.settings.batch_tokens, max(few, SMALLEST_BATCH))
-        self._batches = BucketedBatches(sources, targets, batch_tokens=batch_tokens, max_length=limit)
+        self._batches = PackedBatches(sources, targets, batch_tokens=batch_tokens, max_length=limit)
         self._limits = SourceLimits.measure(train.sources, sources, limit)
         self._measuring = self._measure_with(self.tokenizer, limit)
 
@@ -138,8 +142,8 @@ class Translation(Task):
         """Count the batches."""
         return len(self._batches)
 
-    def batches(self, epoch: int, first: int) -> Iterator[Batch]:
-        """Return the batches of an epoch, pairs of similar length together."""
+    def batches(self, epoch: int, first: int) -> Iterator[PackedBatch]:
+        """Return the batches of an epoch, several pairs in a row."""
         return self._batches.epoch(self.config.seed, epoch, first)
 
     def count(self, batch: Any) -> int:
@@ -148,10 +152,11 @@ class Translation(Task):
 
     def loss(self, model: "keras.Model", batch: Any) -> Mapping[str, Any]:
         """Compute the cross-entropy with smoothed labels."""
-        from llmcourse.training.losses import label_smoothed_loss
+        from llmcourse.training.losses import loss_from_states
 
-        logits = model((batch.sources, batch.inputs), training=True)
-        return {"loss": label_smoothed_loss(batch.labels, logits, self.config.settings.label_smoothing)}
+        sides = (batch.sources, batch.inputs, batch.source_segments, batch.target_segments)
+        states, table = model.read(*sides, training=True), model.target_embedding.embeddings
+        return {"loss": loss_from_states(batch.labels, states, table, self.config.settings.label_smoothing)}
 
     def validate(self, model: "keras.Model") -> Mapping[str, float]:
         """Measure cross-entropy and BLEU, translated greedily, on the validation pairs."""
@@ -208,6 +213,27 @@ class Translation(Task):
             "limits": self._limits.to_card(),
             DATA: dict(self.fingerprints()),
         }
+
+
+def add_phrases(pairs: SentencePairs, count: int) -> SentencePairs:
+    """Add some of our own phrases to the training pairs, spread evenly over their kinds, none that is asked later.
+
+    Args:
+        pairs: the data.
+        count: how many at most.
+
+    Returns:
+        The data with a longer training part; as they are for a count of 0.
+    """
+    if not count:
+        return pairs
+    asked = {sentence_key(text) for split in (pairs.validation, pairs.test) for text in split.sources}
+    phrases = load_pairs("phrases", pairs.target_language).train
+    free = [place for place, source in enumerate(phrases.sources) if sentence_key(source) not in asked]
+    chosen = [free[place] for place in np.unique(np.linspace(0, len(free) - 1, min(count, len(free))).astype(int))]
+    more = [(phrases.sources[place], phrases.targets[place]) for place in chosen]
+    sources, targets = zip(*more, strict=True)
+    return replace(pairs, train=Split((*pairs.train.sources, *sources), (*pairs.train.targets, *targets)))
 
 
 def train_tokenizer(pairs: SentencePairs, settings: Recipe) -> Tokenizer:

@@ -11,16 +11,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llmcourse.data import load_pairs
+from llmcourse.data import Split, load_pairs
 from llmcourse.data.tokenizer import Tokenizer
 from llmcourse.models.saved import load_translator
 from llmcourse.runtime import load_keras
 from llmcourse.tasks.translation.recipes import Recipe, TranslationConfig
-from llmcourse.tasks.translation.task import Translation, train_tokenizer
+from llmcourse.tasks.translation.task import Translation, add_phrases, train_tokenizer
 from llmcourse.training import engine, loop
-from llmcourse.training.batching import BucketedBatches
 from llmcourse.training.checkpoint import load_checkpoint
 from llmcourse.training.loop import TrainingDivergedError
+from llmcourse.training.packing import PackedBatches
 from llmcourse.training.run import RunError
 from llmcourse.training.steps import TrainSteps
 
@@ -207,12 +207,12 @@ def test_a_run_that_diverges_keeps_the_last_good_weights(table, tmp_path, monkey
 def test_one_trace_serves_batches_of_every_shape(table):
     keras = load_keras()
     rng = np.random.default_rng(5)
-    sides = [[rng.integers(4, 300, size=length).tolist() for length in rng.integers(1, 27, size=101)] for _ in range(2)]
+    sides = [[rng.integers(4, 300, size=length).tolist() for length in rng.integers(1, 45, size=101)] for _ in range(2)]
     task = task_for(table)
     task.prepare(table.parent)
-    batches = BucketedBatches(*sides, batch_tokens=101, max_length=29)
+    batches = PackedBatches(*sides, batch_tokens=101, max_length=49)
     shapes = {batch.labels.shape for batch in batches.epoch(3, 0)}
-    assert len(shapes) > 3
+    assert len(shapes) == 2
     steps = TrainSteps(task, engine.build_model(task), keras.optimizers.Adam())
     rate = np.array([1e-3], np.float32)
     compiled = []
@@ -283,3 +283,18 @@ def test_options_out_of_range_are_refused(options, message):
 def test_numbers_that_no_recipe_may_have_are_refused(numbers, message):
     with pytest.raises(ValueError, match=message):
         Recipe(**numbers)
+
+
+def test_phrases_are_added_to_the_training_part_alone():
+    phrases = load_pairs("phrases", "zh")
+    asked = Split((phrases.train.sources[0].upper(), *phrases.train.sources[1:40]), phrases.train.targets[:40])
+    pairs = replace(phrases, train=phrases.test, validation=asked)
+    more = add_phrases(pairs, 300)
+    assert more.validation is asked and more.test is pairs.test
+    added = more.train.sources[len(pairs.train) :]
+    assert len(added) == len(set(added)) == 300
+    assert set(added) <= set(phrases.train.sources) and not set(added) & set(phrases.train.sources[:40])
+    translations = dict(zip(phrases.train.sources, phrases.train.targets, strict=True))
+    assert [translations[source] for source in added] == list(more.train.targets[len(pairs.train) :])
+    assert add_phrases(pairs, 0) is pairs
+    assert len(add_phrases(pairs, 10**6).train) == len(pairs.train) + len(phrases.train) - 40
