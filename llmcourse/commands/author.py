@@ -1,4 +1,4 @@
-"""Commands for authors of lessons: build, new."""
+"""Commands for authors: build, new, bench."""
 
 import shlex
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from llmcourse.commands.console import LessonsOption, count, errors, out, progress_bar
+from llmcourse.commands.basics import count
+from llmcourse.commands.console import LessonsOption, errors, out, progress_bar
 
 
 def build(
@@ -49,3 +50,21 @@ def new(
     command = ["llmcourse", "build", "--lesson", id, *(["--lessons", str(lessons)] if lessons else [])]
     text = f"Made {path}. Next: edit its files, then {shlex.join(command)}"
     out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def bench(
+    name: Annotated[
+        str | None, typer.Argument(help="Which benchmark; without a name they are listed.", show_default=False)
+    ] = None,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ARGUMENT]...", help="Its own, such as --help.", show_default=False),
+    ] = None,
+) -> None:
+    """Run a benchmark and print its table (for authors, in a checkout of the sources)."""
+    from llmcourse.commands.bench import list_benchmarks, run_benchmark
+
+    if name is not None:
+        raise typer.Exit(run_benchmark(name, arguments or []))
+    for each, line in list_benchmarks().items():
+        out.print(f"{each:20}{line}", markup=False, highlight=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmcourse import __version__
+from llmcourse.machine import available_memory
 from llmcourse.runtime import available_cores, describe_device, load_keras
 
 GIGABYTE = 2**30
@@ -77,24 +78,13 @@ def _device() -> Iterator[Finding]:
 
 
 def _memory() -> Iterator[Finding]:
-    free = _available_memory()
-    if free is not None:
+    if (available := available_memory()) is not None:
+        free = available / GIGABYTE
         advice = "Close other programs, or stop other notebooks' kernels." if free < MEMORY_NEEDED else ""
         yield Finding("memory", f"{free:.1f} GB available, {available_cores()} cores", advice)
     disk = shutil.disk_usage(Path.cwd()).free / GIGABYTE
     advice = f"Free some space: the course needs {DISK_NEEDED} GB." if disk < DISK_NEEDED else ""
     yield Finding("disk", f"{disk:.0f} GB free here", advice)
-
-
-def _available_memory() -> float | None:
-    """Read the memory that can still be taken, in GB; None where the system does not say."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) / 2**20
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIGABYTE
-    except (OSError, ValueError):
-        return None
 
 
 def _data() -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from llmcourse.data.token_ids import END, START
+from llmcourse.decoding.memory import require_memory
 from llmcourse.decoding.search import check_source, drop_finished, start_steps
 
 
@@ -61,7 +62,8 @@ def beam_search(
         reached `max_length` without END counts as it is.
 
     Raises:
-        ValueError: a number is out of range; `source` does not have two axes; the model's logits are not numbers.
+        ValueError: a number is out of range; `source` does not have two axes; the model's logits are not numbers; the
+            memory is too small.
 
     Source: Sutskever, Vinyals & Le (2014), Sequence to Sequence Learning with Neural Networks, section 3.2; the length
         penalty is that of Koehn & Knowles (2017), Six Challenges for Neural Machine Translation, section 3.6, with a
@@ -82,6 +84,7 @@ def beam_search(
     found: list[list[Hypothesis]] = [[] for _ in source]
     if not len(source):
         return found
+    require_memory(model, source.shape, beam_size, max_length)
     steps = start_steps(model, source, beam_size, beam_size, use_cache)
     beam = _Beam(found, beam_size, alpha, n_best, max_length)
     while beam.length < max_length and beam.is_open().any():

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from llmcourse.data.token_ids import END, PAD, START
+from llmcourse.decoding.memory import require_memory
 
 Choose = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # see `write_targets`
 
@@ -29,7 +30,7 @@ def greedy_decode(model: Any, source: Any, max_length: int, *, use_cache: bool =
         its END has none.
 
     Raises:
-        ValueError: `source` does not have two axes, or `max_length` is below 1.
+        ValueError: `source` does not have two axes, `max_length` is below 1, or the memory is too small.
 
     Source: Sutskever, Vinyals & Le (2014), Sequence to Sequence Learning with Neural Networks, section 3.2.
 
@@ -67,6 +68,7 @@ def write_targets(
     """
     target = np.full((len(source), max_length + 1), PAD, dtype="int32")
     target[:, 0] = START
+    require_memory(model, source.shape, 1, max_length)
     steps = start_steps(model, source, 1, count, use_cache)
     running = np.arange(len(source))  # the sentences that still go through the model
     for length in range(1, max_length + 1 if len(source) else 0):

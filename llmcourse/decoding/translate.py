@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llmcourse.decoding.beam import beam_search
+from llmcourse.decoding.memory import LARGEST_BEAM, fitting
 from llmcourse.decoding.search import greedy_decode
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ class Translator:
 
         Args:
             texts: one sentence each.
-            beam_size: int, the hypotheses that the search follows for each sentence; 1 is greedy search.
+            beam_size: int from 1 to 64, the hypotheses that the search follows for each sentence; 1 is greedy search.
             alpha: float, the length penalty, see `beam_search`.
-            batch_size: int, how many sentences are translated together.
+            batch_size: int, how many sentences are translated together, or fewer where that would take much memory.
             on_progress: called after each batch with the number of texts that are done, and that of all.
 
         Returns:
@@ -67,15 +68,16 @@ class Translator:
 
         Raises:
             TypeError: `texts` is a single text.
-            ValueError: a number is out of range.
+            ValueError: a number is out of range, or the memory too small for a single sentence.
         """
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list of texts. Received: one text, {texts[:40]!r}.")
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
+        _require_beam(beam_size)
         translations = [""] * len(texts)
         done = sum(not text.strip() for text in texts)
-        for rows, source in self._batches(texts, batch_size):
+        for rows, source in self._batches(texts, batch_size, beam_size):
             for row, ids in zip(rows, self._search(source, beam_size, alpha), strict=True):
                 translations[row] = self.tokenizer.decode(ids)
             done += len(rows)
@@ -83,7 +85,7 @@ class Translator:
                 on_progress(done, len(texts))
         return translations
 
-    def _batches(self, texts: Sequence[str], batch_size: int) -> Iterable[tuple[list[int], np.ndarray]]:
+    def _batches(self, texts: Sequence[str], batch_size: int, beam_size: int) -> Iterable[tuple[list[int], np.ndarray]]:
         """Yield the numbers of the texts of each batch and their ids (B, S): S is a multiple of BUCKET for each."""
         rows = [row for row, text in enumerate(texts) if text.strip()]
         ids = self.tokenizer.encode_batch([texts[row] for row in rows], self.max_length) if rows else np.zeros((0, 1))
@@ -92,19 +94,20 @@ class Translator:
             same = np.flatnonzero(buckets == length)
             padded = np.zeros((len(same), length), dtype="int32")
             padded[:, : ids.shape[1]] = ids[same, :length]
-            for start in range(0, len(same), batch_size):
-                part = slice(start, start + batch_size)
+            together = min(batch_size, fitting(self.model, length, beam_size, self._longest(length)))
+            for start in range(0, len(same), together):
+                part = slice(start, start + together)
                 yield [rows[place] for place in same[part]], padded[part]
 
     def _search(self, source: np.ndarray, beam_size: int, alpha: float) -> Iterable[Iterable[int]]:
-        longest = self._longest(source)
+        longest = self._longest(source.shape[1])
         if beam_size == 1:
             return greedy_decode(self.model, source, longest).tolist()
         return [best[0].ids for best in beam_search(self.model, source, longest, beam_size=beam_size, alpha=alpha)]
 
-    def _longest(self, source: np.ndarray) -> int:
+    def _longest(self, source_length: int) -> int:
         # A translation twice as long as its source, and some tokens more, is one that repeats itself.
-        return min(self.max_length, 2 * source.shape[1] + BUCKET)
+        return min(self.max_length, 2 * source_length + BUCKET)
 
     def n_best(self, text: str, n: int, *, beam_size: int | None = None, alpha: float = 1.0) -> list[tuple[str, float]]:
         """Translate one text in several ways.
@@ -112,7 +115,7 @@ class Translator:
         Args:
             text: one sentence.
             n: int, how many translations to return.
-            beam_size: int, the hypotheses that the search follows, at least n; the larger of n and 4 by default.
+            beam_size: int, the hypotheses that the search follows, from n to 64; the larger of n and 4 by default.
             alpha: float, the length penalty, see `beam_search`.
 
         Returns:
@@ -124,9 +127,11 @@ class Translator:
         """
         if not text.strip():
             return [("", 0.0)]
-        [(_, source)] = self._batches([text], 1)
-        options: dict[str, Any] = {"beam_size": max(n, 4) if beam_size is None else beam_size, "alpha": alpha}
-        [hypotheses] = beam_search(self.model, source, self._longest(source), n_best=n, **options)
+        beam_size = max(n, 4) if beam_size is None else beam_size
+        _require_beam(beam_size)
+        [(_, source)] = self._batches([text], 1, beam_size)
+        options: dict[str, Any] = {"beam_size": beam_size, "alpha": alpha}
+        [hypotheses] = beam_search(self.model, source, self._longest(source.shape[1]), n_best=n, **options)
         scores: dict[str, float] = {}
         for hypothesis in hypotheses:
             scores.setdefault(self.tokenizer.decode(hypothesis.ids), hypothesis.score)
@@ -158,3 +163,8 @@ class Translator:
         source_tokens = [*self.tokenizer.tokens(text)[: source.shape[1] - 1], "END"]
         target_tokens = [*self.tokenizer.tokens(written)[: target.shape[1] - 2], "END"]
         return source_tokens, target_tokens, weights
+
+
+def _require_beam(beam_size: int) -> None:
+    if not 1 <= beam_size <= LARGEST_BEAM:
+        raise ValueError(f"beam_size must be from 1 to {LARGEST_BEAM}. Received: beam_size {beam_size}.")

@@ -18,6 +18,13 @@ HOPELESS_DENSITY, FEWEST_TOKENS = 0.5, 6  # so low that the words need not be lo
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
+def too_long(tokens: int, max_length: int) -> str:
+    """Say that a text of so many tokens, without END, is cut; "" for one that fits."""
+    if tokens < max_length:
+        return ""
+    return f"It has {tokens:,} tokens; the model reads the first {max_length - 1} and leaves out the rest."
+
+
 @dataclass(frozen=True)
 class SourceLimits:
     """Remember the sources that a model was trained with, in a few numbers, to say when a text is unlike them.
@@ -80,10 +87,8 @@ class SourceLimits:
         """
         ids = tokenizer.encode(text)
         said = []
-        if len(ids) >= self.max_length:
-            said.append(
-                f"It has {len(ids):,} tokens; the model reads the first {self.max_length - 1} and leaves out the rest."
-            )
+        if cut := too_long(len(ids), self.max_length):
+            said.append(cut)
         bits = int(self.seen, 16)
         strange = sum(not bits >> token & 1 for token in ids)
         if strange > STRANGE_TOKENS * len(ids) and strange > 1:

@@ -272,8 +272,8 @@ def _unpack(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name, array in packed.items():
         if array.dtype == np.int8:
             groups = np.pad(array.ravel(), (0, -array.size % GROUP)).reshape(-1, GROUP).astype(np.float32)
-            values = groups * packed[name + _SCALE].astype(np.float32)
-            arrays[name] = values.ravel()[: array.size].reshape(array.shape)
+            groups *= packed[name + _SCALE]
+            arrays[name] = groups.ravel()[: array.size].reshape(array.shape)
         elif not name.endswith(_SCALE):
             arrays[name] = array.astype(np.float32)
     return arrays

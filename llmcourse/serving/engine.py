@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 NORM_EPSILON = 1e-5
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": lambda x: np.maximum(x, 0)}
+FEW = 64  # so many best tokens are found quicker one after the other
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": lambda x: np.maximum(x, 0, out=x)}  # in place
 
 
 def softmax(scores: Array) -> Array:
     """Turn scores into weights that sum to 1 over the last axis."""
-    odds = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return odds / odds.sum(axis=-1, keepdims=True)
+    odds = scores - scores.max(axis=-1, keepdims=True)
+    np.exp(odds, out=odds)
+    odds /= odds.sum(axis=-1, keepdims=True)
+    return odds
 
 
 def positional_encoding(length: int, width: int, start: int = 0) -> Array:
@@ -40,14 +43,17 @@ def positional_encoding(length: int, width: int, start: int = 0) -> Array:
 
 @dataclass(frozen=True)
 class Affine:
-    """A matrix (inputs, outputs) and a bias (outputs,)."""
+    """A matrix (inputs, outputs) and a bias (outputs,), or none."""
 
     kernel: Array
-    bias: Array
+    bias: Array | None
 
     def __call__(self, x: Array) -> Array:
         """Map the last axis: (..., inputs) becomes (..., outputs)."""
-        return x @ self.kernel + self.bias
+        y = x.reshape(-1, x.shape[-1]) @ self.kernel  # one large product, where (B, T, inputs) would make B small ones
+        if self.bias is not None:
+            y += self.bias
+        return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -59,35 +65,39 @@ class Norm:
 
     def __call__(self, x: Array) -> Array:
         """Normalise each vector by itself: (..., D) stays (..., D)."""
-        centred = x - x.mean(axis=-1, keepdims=True)
-        deviation = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(NORM_EPSILON))
-        return centred / deviation * self.gamma + self.beta
+        y = x - x.mean(axis=-1, keepdims=True)
+        variance = np.einsum("...d,...d->...", y, y)[..., None] / np.float32(x.shape[-1])
+        y /= np.sqrt(variance + np.float32(NORM_EPSILON))
+        y *= self.gamma
+        y += self.beta
+        return y
 
 
 @dataclass(frozen=True)
 class Attention:
-    """Multi-head attention: four affine maps, and a soft lookup in each of H heads."""
+    """Multi-head attention: a soft lookup in each of H heads.
 
-    query: Affine
-    key: Affine
-    value: Affine
+    The maps to queries, keys and values stand side by side, a matrix (D, 3D) and a bias (3D,): one product of that
+    size is quicker than three.
+    """
+
+    kernel: Array
+    bias: Array
     output: Affine
     heads: int
 
-    def split(self, x: Array) -> Array:
-        """Divide the width among the heads: (B, T, D) becomes (B, H, T, K)."""
+    def project(self, x: Array, first: int = 0, last: int = 3) -> Array:
+        """Map (B, T, D) to queries, keys and values, or some of the three: (parts, B, H, T, K)."""
         batch, length, width = x.shape
-        return x.reshape(batch, length, self.heads, width // self.heads).swapaxes(1, 2)
+        columns = slice(first * width, last * width)
+        y = Affine(self.kernel[:, columns], self.bias[columns])(x)  # (B, T, parts * D)
+        return y.reshape(batch, length, last - first, self.heads, width // self.heads).transpose(2, 0, 3, 1, 4)
 
-    def keys_and_values(self, x: Array) -> tuple[Array, Array]:
-        """Project what may be attended to, (B, S, D), to keys and values, (B, H, S, K) each."""
-        return self.split(self.key(x)), self.split(self.value(x))
-
-    def attend(self, query: Array, keys: Array, values: Array, mask: Array | None) -> Array:
+    def attend(self, queries: Array, keys: Array, values: Array, mask: Array | None) -> Array:
         """Average values by how well their keys answer each query.
 
         Args:
-            query: float32 (B, T, D), not yet projected.
+            queries: float32 (B, H, T, K).
             keys: float32 (B, H, S, K).
             values: float32 (B, H, S, K).
             mask: boolean that broadcasts to (B, H, T, S), True for "may attend", or None.
@@ -95,11 +105,12 @@ class Attention:
         Returns:
             Float32 (B, T, D).
         """
-        queries = self.split(self.query(query)) * np.float32(1 / math.sqrt(keys.shape[-1]))  # (B, H, T, K)
+        batch, heads, length, width = queries.shape
         scores = queries @ keys.swapaxes(-1, -2)  # (B, H, T, S)
+        scores *= np.float32(1 / math.sqrt(width))
         weights = softmax(scores if mask is None else np.where(mask, scores, np.float32(-1e9)))
         found = (weights @ values).swapaxes(1, 2)  # (B, T, H, K)
-        return self.output(found.reshape(query.shape))
+        return self.output(found.reshape(batch, length, heads * width))
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,9 @@ class SubLayer:
 
     def __call__(self, x: Array, work: Callable[[Array], Array]) -> Array:
         """Add what the work finds to x, with the norm before the work or after the sum."""
-        return x + work(self.norm(x)) if self.pre_norm else self.norm(x + work(x))
+        y = work(self.norm(x) if self.pre_norm else x)
+        y += x
+        return y if self.pre_norm else self.norm(y)
 
 
 class NumpyTransformer:
@@ -148,8 +161,7 @@ class NumpyTransformer:
         self.decoder = [self._sub_layers("own", "cross", "network") for _ in layers]
         self.decoder_norm = self._norm() if pre_norm else None
         if settings["tied_embeddings"]:
-            no_bias = np.zeros(settings["target_vocab_size"], dtype=np.float32)
-            self.to_logits = Affine(np.ascontiguousarray(self.target_table.T), no_bias)
+            self.to_logits = Affine(np.ascontiguousarray(self.target_table.T), None)
         else:
             self.to_logits = self._affine(width, settings["target_vocab_size"])
         if next(arrays, None) is not None:
@@ -174,11 +186,10 @@ class NumpyTransformer:
     def _attention(self) -> Attention:
         width, heads = self.settings["d_model"], self.settings["num_heads"]
         split = heads, width // heads
-        query, key, value = (
-            Affine(self._take(width, *split).reshape(width, width), self._take(*split).reshape(width)) for _ in range(3)
-        )
+        kernels, biases = zip(*((self._take(width, *split), self._take(*split)) for _ in range(3)), strict=True)
+        kernel, bias = np.stack(kernels, axis=1), np.stack(biases)  # (D, 3, H, K) and (3, H, K)
         output = Affine(self._take(*split, width).reshape(width, width), self._take(width))
-        return Attention(query, key, value, output, heads)
+        return Attention(kernel.reshape(width, -1), bias.ravel(), output, heads)
 
     def _network(self) -> Callable[[Array], Array]:
         width, hidden = self.settings["d_model"], self.settings["d_ff"]
@@ -207,31 +218,33 @@ class NumpyTransformer:
             own, network = layer["own"], layer["network"]
 
             def look_around(y: Array, work: Attention = own.work) -> Array:
-                return work.attend(y, *work.keys_and_values(y), mask)
+                queries, keys, values = work.project(y)
+                return work.attend(queries, keys, values, mask)
 
             x = own(x, look_around)
             x = network(x, network.work)
         return x if self.encoder_norm is None else self.encoder_norm(x)
 
-    def project_memory(self, memory: Array) -> list[tuple[Array, Array]]:
+    def project_memory(self, memory: Array) -> list[Array]:
         """Project the memory to the keys and values of each decoder layer, once for all tokens to come."""
-        return [layer["cross"].work.keys_and_values(memory) for layer in self.decoder]
+        return [layer["cross"].work.project(memory, 1) for layer in self.decoder]
 
     def decode(
         self,
         x: Array,
-        memory: list[tuple[Array, Array]],
+        memory: list[Array],
         memory_mask: Array,
-        remember: Callable[[int, Array, Array], tuple[Array, Array]],
+        remember: Callable[[int, Array], Array],
         mask: Array | None,
     ) -> Array:
         """Run the decoder layers and score the next tokens.
 
         Args:
             x: float32 (R, T, D), embedded tokens; R is B, or a multiple of it: several beginnings of each sentence.
-            memory: the keys and values of the source for each layer, (B, H, S, K) each.
+            memory: the keys and values of the source for each layer, (2, B, H, S, K).
             memory_mask: boolean (B, 1, 1, S), the source without its padding.
-            remember: takes the number of a layer and the new keys and values; returns all that may be attended to.
+            remember: takes the number of a layer and its new keys and values, (2, R, H, T, K); returns all that may be
+                attended to, (2, R, H, all, K).
             mask: boolean that broadcasts to (R, H, T, all), or None.
 
         Returns:
@@ -241,11 +254,14 @@ class NumpyTransformer:
             own, cross, network = layer["own"], layer["cross"], layer["network"]
 
             def look_back(y: Array, work: Attention = own.work, number: int = number) -> Array:
-                return work.attend(y, *remember(number, *work.keys_and_values(y)), mask)
+                found = work.project(y)
+                keys, values = remember(number, found[1:])
+                return work.attend(found[0], keys, values, mask)
 
-            def look_at_source(y: Array, work: Attention = cross.work, seen: tuple[Array, Array] = seen) -> Array:
-                queries = y.reshape(len(memory_mask), -1, y.shape[-1])  # all beginnings of a sentence ask one memory
-                return work.attend(queries, *seen, memory_mask).reshape(y.shape)
+            def look_at_source(y: Array, work: Attention = cross.work, seen: Array = seen) -> Array:
+                together = y.reshape(len(memory_mask), -1, y.shape[-1])  # all beginnings of a sentence ask one memory
+                [queries], (keys, values) = work.project(together, 0, 1), seen
+                return work.attend(queries, keys, values, memory_mask).reshape(y.shape)
 
             x = own(x, look_back)
             x = cross(x, look_at_source)
@@ -260,7 +276,7 @@ class NumpyTransformer:
             self.embed(self.target_table, target),
             self.project_memory(self.encode(source)),
             (source != PAD)[:, None, None, :],
-            lambda number, keys, values: (keys, values),
+            lambda number, new: new,
             mask,
         )
 
@@ -283,10 +299,8 @@ class Steps:
         self.model, self.width, self.count, self.position = model, width, count, 0
         self.memory = model.project_memory(model.encode(source))
         self.memory_mask = (source != PAD)[:, None, None, :]
-        self.caches: list[tuple[Array, Array]] = []  # for each layer, (B*W, H, T, K) each
-        self.real = np.zeros(
-            (len(source) * width, 0), dtype=bool
-        )  # which earlier tokens of each beginning are not padding
+        self.caches: list[Array] = []  # keys and values of each layer, (2, B*W, H, T, K)
+        self.real = np.zeros((len(source) * width, 0), dtype=bool)  # the earlier tokens that are not padding
 
     def advance(self, tokens: Array, parents: Array) -> tuple[Array, Array]:
         """Append one token to each beginning and find the best ones to come next.
@@ -304,14 +318,15 @@ class Steps:
         rows = (np.arange(len(parents))[:, None] * self.width + parents).ravel()
         newest = tokens.reshape(-1, 1)  # (B*W, 1)
         self.real = np.concatenate([self.real[rows], newest != PAD], axis=1)
-        grown: list[tuple[Array, Array]] = []
+        stay = (parents == np.arange(self.width)).all()  # each beginning continues the one in its own place
+        grown: list[Array] = []
 
-        def remember(number: int, keys: Array, values: Array) -> tuple[Array, Array]:
+        def remember(number: int, new: Array) -> Array:
             if self.caches:
-                former = (part[rows] for part in self.caches[number])
-                keys, values = (np.concatenate(pair, axis=2) for pair in zip(former, (keys, values), strict=True))
-            grown.append((keys, values))
-            return keys, values
+                former = self.caches[number] if stay else self.caches[number][:, rows]
+                new = np.concatenate([former, new], axis=3)
+            grown.append(new)
+            return new
 
         x = self.model.embed(self.model.target_table, newest, self.position)
         mask = None if self.real.all() else self.real[:, None, None, :]
@@ -322,8 +337,8 @@ class Steps:
     def keep(self, rows: Array) -> None:
         """Go on with some sentences of the batch only, by their numbers `rows`."""
         stay = (rows[:, None] * self.width + np.arange(self.width)).ravel()
-        self.memory = [(keys[rows], values[rows]) for keys, values in self.memory]
-        self.caches = [(keys[stay], values[stay]) for keys, values in self.caches]
+        self.memory = [seen[:, rows] for seen in self.memory]
+        self.caches = [cache[:, stay] for cache in self.caches]
         self.memory_mask, self.real = self.memory_mask[rows], self.real[stay]
 
 
@@ -333,18 +348,21 @@ def best_next(logits: Array, count: int) -> tuple[Array, Array]:
     Raises:
         ValueError: the logits are not numbers.
     """
-    if np.isnan(logits).any():
-        raise ValueError("The logits of the model must be numbers. Received: NaN.")
     top = logits.max(axis=-1, keepdims=True)
+    if np.isnan(top).any():
+        raise ValueError("The logits of the model must be numbers. Received: NaN.")
     total = top + np.log(np.exp(logits - top).sum(axis=-1, keepdims=True))
-    if count == 1:
-        tokens = logits.argmax(axis=-1)[:, None]
+    rows, count = np.arange(len(logits))[:, None], min(count, logits.shape[-1])
+    if count <= FEW:
+        left, tokens = logits.copy(), np.empty((len(logits), count), dtype=np.int32)
+        for place in range(count):
+            tokens[:, place] = left.argmax(axis=-1)
+            left[rows, tokens[:, place, None]] = -np.inf
     else:
-        count = min(count, logits.shape[-1])
         tokens = np.sort(np.argpartition(-logits, count - 1, axis=-1)[:, :count], axis=-1)
-        order = np.argsort(-np.take_along_axis(logits, tokens, axis=-1), axis=-1, kind="stable")
-        tokens = np.take_along_axis(tokens, order, axis=-1)
-    return np.take_along_axis(logits, tokens, axis=-1) - total, tokens.astype(np.int32)
+        order = np.argsort(-logits[rows, tokens], axis=-1, kind="stable")
+        tokens = tokens[rows, order].astype(np.int32)
+    return logits[rows, tokens] - total, tokens
 
 
 def load_engine(folder: Path | None = None) -> "tuple[NumpyTransformer, Tokenizer, dict[str, Any]]":

@@ -1,6 +1,7 @@
 """`llmcourse translate` as a user types it, also wrongly."""
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -165,6 +166,28 @@ def test_what_the_model_cannot_read_is_said_and_translated_all_the_same(folder, 
     assert "Line 2: " in result.stderr and words in result.stderr
     assert "Line 1" not in result.stderr
     assert len(result.stdout.split("\n")) == 3
+
+
+def test_a_line_too_long_for_a_model_without_limits_is_said(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"card": {}}))
+    result = call("--model", tmp_path / "model", "--beam", 1, "-", stdin=b"the train\n" + b" train" * 200)
+    assert result.stderr.startswith("Line 2: It has ") and "the model reads the first 127 and" in result.stderr
+
+
+def test_a_lack_of_memory_is_one_line(folder, monkeypatch, capsys):
+    from llmcourse.decoding.translate import Translator
+
+    def translate(self, *_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(Translator, "translate", translate)
+    monkeypatch.setattr("sys.argv", ["llmcourse", "translate", "the train"])
+    with pytest.raises(SystemExit) as caught:
+        run()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("Error: this takes more memory than there is. Take fewer")
 
 
 def test_many_complaints_are_counted(folder):

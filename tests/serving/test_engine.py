@@ -22,19 +22,26 @@ KINDS = {
 }
 
 
-def make_pair(kind, vocabularies=(37, 41)):
+def make_pair(kind):
     """Make a Keras model whose weights are all drawn, and the engine with the same weights."""
+    vocabularies = (37, 37) if KINDS[kind]["shared_embeddings"] else (37, 41)
+    return draw_pair(np.random.default_rng(3), vocabularies, SIZES | KINDS[kind])
+
+
+def draw_pair(rng, vocabularies, settings):
+    model = draw_model(rng, vocabularies, settings)
+    return model, NumpyTransformer(model.settings, iter([weight.numpy() for weight in model.weights]))
+
+
+def draw_model(rng, vocabularies, settings):
     keras = load_keras()
     from llmcourse.models.translator import Transformer
 
-    if KINDS[kind]["shared_embeddings"]:
-        vocabularies = vocabularies[:1] * 2
-    model = Transformer(*vocabularies, **SIZES, **KINDS[kind])
-    rng = np.random.default_rng(3)
+    model = Transformer(*vocabularies, **settings)
     for weight in model.weights:  # norms and biases, too
         weight.assign(weight.numpy() + 0.3 * rng.normal(size=weight.shape))
     assert keras.backend.floatx() == "float32"
-    return model, NumpyTransformer(model.settings, iter([weight.numpy() for weight in model.weights]))
+    return model
 
 
 def draw_ids(rng, sentences, length, vocabulary, first):
@@ -45,15 +52,40 @@ def draw_ids(rng, sentences, length, vocabulary, first):
     return ids
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_logits_are_those_of_the_keras_model(kind):
-    model, engine = make_pair(kind)
-    rng = np.random.default_rng(1)
-    for _ in range(12):
-        sentences, source_length, target_length = rng.integers(1, 9, size=3)
-        source = draw_ids(rng, sentences, source_length, 37, first=5)
-        target = draw_ids(rng, sentences, target_length, 37, first=2)
-        np.testing.assert_allclose(engine(source, target), np.asarray(model(source, target)), atol=1e-4)
+@pytest.mark.parametrize("seed", range(8))
+def test_logits_are_those_of_the_keras_model(seed):
+    """Eight models drawn at random, one for each way to build it, and 125 inputs for each: 1,000."""
+    pre_norm, tied, shared = (bool(seed & bit) for bit in (1, 2, 4))
+    rng = np.random.default_rng(seed)
+    heads = int(rng.choice([1, 2, 3, 5]))
+    settings = {
+        "num_layers": int(rng.integers(1, 4)),
+        "d_model": 2 * heads * int(rng.choice([2, 3, 5])),
+        "num_heads": heads,
+        "d_ff": int(rng.choice([7, 13, 29])),
+        "dropout": 0.2,
+        "pre_norm": pre_norm,
+        "tied_embeddings": tied,
+        "shared_embeddings": shared,
+    }
+    model, engine = draw_pair(rng, (37, 37) if shared else (37, 41), settings)
+    for _ in range(25):
+        source = draw_ids(rng, 5, rng.integers(1, 24), 37, first=5)
+        target = draw_ids(rng, 5, rng.integers(1, 24), 37, first=2)
+        np.testing.assert_allclose(engine(source, target), np.asarray(model(source, target)), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("storage", ["int8", "float16", "float32"])
+def test_a_folder_gives_the_same_logits_however_it_is_stored(tmp_path, storage):
+    tokenizer = Tokenizer.train(["the train leaves at seven"] * 9, 270)
+    rng = np.random.default_rng(5)
+    drawn = draw_model(rng, (270, 270), SIZES | KINDS["as packaged"])
+    folder = save_translator(tmp_path / "model", drawn, tokenizer, {}, storage=storage)
+    (engine, *_), (model, *_) = load_engine(folder), load_translator(folder)
+    source, target = draw_ids(rng, 11, 13, 270, first=5), draw_ids(rng, 11, 7, 270, first=2)
+    expected = np.asarray(model(source, target))
+    np.testing.assert_allclose(engine(source, target), expected, atol=1e-4, rtol=0)
+    assert np.array_equal(np.asarray(drawn(source, target)), expected) == (storage == "float32")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -92,9 +124,16 @@ print(json.dumps([text, [name for name in ("keras", "tensorflow", "jax", "torch"
     assert json.loads(run.stdout) == ["车站在哪里？", []]
 
 
+def test_no_sentence_at_all():
+    engine, tokenizer, _ = load_engine()
+    none = np.zeros((0, 5), dtype="int32")
+    assert greedy_decode(engine, none, 7).shape == (0, 7)
+    assert beam_search(engine, none, 7) == [] == Translator(engine, tokenizer).translate([])
+
+
 def test_best_next_sorts_and_normalises():
-    logits = np.random.default_rng(0).normal(size=(4, 9)).astype("float32")
-    for count in (1, 3, 9, 20):
+    logits = np.random.default_rng(0).normal(size=(4, 97)).astype("float32")
+    for count in (1, 3, 64, 65, 97, 200):
         log_probs, tokens = best_next(logits, count)
         assert np.array_equal(tokens, np.argsort(-logits, axis=1)[:, :count])
         every = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
