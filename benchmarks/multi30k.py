@@ -2,8 +2,8 @@
 
 English to German or French; sentences in lower case, normalised and tokenised as published (`tok/`); test_2016_flickr,
 beam 5, sacrebleu with `tokenize=none`. The weights are those of the epoch with the best BLEU on 500 validation
-sentences, and the length penalty is the best of a few there. (`llmcourse train` itself scores with its usual 4 beams and a
-penalty of 1; those hypotheses end in -beam4.) The hypotheses go into benchmarks/hypotheses, so that
+sentences, and the length penalty is the best of a few there. (`llmcourse train` itself scores with its usual 4 beams
+and a penalty of 1; those hypotheses end in -beam4.) The hypotheses go into benchmarks/hypotheses, so that
 anybody can compute their BLEU again without training:
 
     LLMCOURSE_DATA=DIR python benchmarks/multi30k.py --score benchmarks/hypotheses/multi30k-de-half-hour.txt

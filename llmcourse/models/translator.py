@@ -143,10 +143,9 @@ class Transformer(keras.Model):
         if target_ids is None:
             if not isinstance(source_ids, (tuple, list)) or len(source_ids) not in (2, 4):
                 raise ValueError("The model needs source_ids and target_ids. Received: one input.")
-            source_ids, target_ids, *segments = source_ids
-            source_segments, target_segments = segments or (source_segments, target_segments)
-        segments = (source_segments, target_segments)
-        states, scores = self.read(source_ids, target_ids, *segments, return_scores=True, training=training)
+            source_ids, target_ids, source_segments, target_segments = (*source_ids, None, None)[:4]
+        options = {"return_scores": True, "training": training}
+        states, scores = self.read(source_ids, target_ids, source_segments, target_segments, **options)
         logits = self.score(states)
         return (logits, scores) if return_scores else logits
 
