@@ -144,8 +144,9 @@ class Transformer(keras.Model):
             if not isinstance(source_ids, (tuple, list)) or len(source_ids) not in (2, 4):
                 raise ValueError("The model needs source_ids and target_ids. Received: one input.")
             source_ids, target_ids, source_segments, target_segments = (*source_ids, None, None)[:4]
-        options = {"return_scores": True, "training": training}
-        states, scores = self.read(source_ids, target_ids, source_segments, target_segments, **options)
+        states, scores = self.read(
+            source_ids, target_ids, source_segments, target_segments, return_scores=True, training=training
+        )
         logits = self.score(states)
         return (logits, scores) if return_scores else logits
 
