@@ -129,16 +129,16 @@ class HubModel:
         for mine, theirs in layers:
             for part, other in zip(parts_of_ours(mine), parts_of_peer(theirs), strict=True):
                 other.set_weights(part.get_weights())
-        self.compiled = tf.function(self.translate, reduce_retracing=True)
+        self.compiled = tf.function(self.translate)  # anew for each shape: its samplers need to know them
 
     def translate_all(self, batches: list[np.ndarray], steps: list[int], beam: int) -> Work:
         def work() -> None:
             for batch, count in zip(batches, steps, strict=True):
-                self.compiled(tf.constant(batch), tf.constant(count + 1), beam)
+                self.compiled(tf.constant(batch), count + 1, beam)
 
         return work
 
-    def translate(self, source: Any, length: Any, beam: int) -> Any:
+    def translate(self, source: Any, length: int, beam: int) -> Any:
         """Write up to `length` tokens for each source (B, S)."""
         import keras_hub
 
