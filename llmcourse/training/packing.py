@@ -9,7 +9,8 @@ Source: Krell, Kosec, Perez & Fitzgibbon (2021), Efficient Sequence Packing with
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -83,7 +84,7 @@ class PackedBatches:
                 f"Received: {len(sources)} and {len(targets)}, {batch_tokens} and {max_length}."
             )
         self._sources, self._targets = sources, targets
-        lengths = np.array([[len(s) + 1, len(t) + 1] for s, t in zip(sources, targets, strict=True)]).reshape(-1, 2)
+        lengths = _lengths(sources, targets)
         longest = lengths.max(axis=1, initial=0)
         kept = np.flatnonzero(longest <= max_length)
         if not kept.size:
@@ -95,6 +96,38 @@ class PackedBatches:
         short = longest[kept] <= ROW
         groups = [group for group in (kept[short], kept[~short]) if group.size]
         self._groups = [_Rows.of(group, lengths[group], batch_tokens) for group in groups]
+
+    def repack(
+        self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], steps: "PackedBatches | None" = None
+    ) -> "PackedBatches":
+        """Pack the same pairs, cut into other tokens, into rows of the same shapes.
+
+        Args:
+            sources: token ids of each source; one that no longer fits a row keeps its former ids, and so its target.
+            targets: token ids of each target.
+            steps: batches whose number is kept: a few rows are left out or come twice. None makes as many as it takes.
+
+        Returns:
+            The batches.
+
+        Raises:
+            ValueError: there are more or fewer pairs than before.
+        """
+        if not len(sources) == len(targets) == len(self._sources):
+            received = f"{len(sources)} and {len(targets)}"
+            raise ValueError(
+                f"As many sources and targets as before, {len(self._sources)}, are required. Received: {received}."
+            )
+        other = copy(self)
+        other._sources, other._targets, other._groups = list(self._sources), list(self._targets), []
+        for place, group in enumerate(self._groups):
+            for pair in group.pairs:
+                source, target = sources[pair], targets[pair]
+                if len(source) < group.shape[1] and len(target) < group.shape[2]:
+                    other._sources[pair], other._targets[pair] = source, target
+            lengths = _lengths(other._sources, other._targets)[group.pairs]
+            other._groups.append(group.repack(lengths, steps._groups[place].batches if steps else None))
+        return other
 
     @property
     def shapes(self) -> list[tuple[int, int, int]]:
@@ -143,10 +176,12 @@ class PackedBatches:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows of one length, each with the indices of its pairs, and (B, S, T) of every batch."""
+    """Rows of one length: the indices of all pairs, those in each row, (B, S, T) and the number of the batches."""
 
+    pairs: np.ndarray
     rows: list[np.ndarray]
     shape: tuple[int, int, int]
+    batches: int
 
     @classmethod
     def of(cls, pairs: np.ndarray, lengths: np.ndarray, batch_tokens: int) -> "_Rows":
@@ -154,11 +189,16 @@ class _Rows:
         rows = [pairs[row] for row in pack(lengths, sides)]
         batches = -(-len(rows) // max(1, batch_tokens // max(sides)))
         size = -(-len(rows) // batches)  # as equal as can be: fewer rows come twice than there are batches
-        return cls(rows, (size, sides[0], sides[1]))
+        return cls(pairs, rows, (size, sides[0], sides[1]), -(-len(rows) // size))
 
-    @property
-    def batches(self) -> int:
-        return -(-len(self.rows) // self.shape[0])
+    def repack(self, lengths: np.ndarray, batches: int | None) -> "_Rows":
+        rows = [self.pairs[row] for row in pack(lengths, self.shape[1:])]
+        return replace(self, rows=rows, batches=batches or -(-len(rows) // self.shape[0]))
+
+
+def _lengths(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> np.ndarray:
+    """Count the tokens of each pair, END included: (N, 2)."""
+    return np.array([[len(s) + 1, len(t) + 1] for s, t in zip(sources, targets, strict=True)]).reshape(-1, 2)
 
 
 def row_lengths(lengths: np.ndarray) -> np.ndarray:

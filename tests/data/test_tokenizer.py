@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -281,3 +282,35 @@ def test_training_on_multi30k_takes_seconds():
     ids = [real.encode(sentence) for sentence in sentences[::7]]
     assert [real.decode(row) for row in ids] == sentences[::7]
     assert sum(map(len, ids)) / len(ids) < 16  # of about 12 words and a full stop
+
+
+@given(texts, st.sampled_from([0.0, 0.1, 0.5, 1.0]), st.integers(0, 10**6))
+def test_ids_drawn_at_random_give_the_same_text(text, dropout, seed):
+    ids = tokenizer.encode_at_random(text, dropout, random.Random(seed))
+    assert tokenizer.decode(ids) == text
+    assert ids == tokenizer.encode_at_random(text, dropout, random.Random(seed))
+    if dropout == 0:
+        assert ids == tokenizer.encode(text)
+    if dropout == 1:
+        assert len(ids) == len(text.encode())
+
+
+def test_more_merges_are_passed_over_the_higher_the_dropout():
+    rng = random.Random(0)
+    counts = [
+        sum(len(tokenizer.encode_at_random(text, dropout, rng)) for text in TEXTS * 50)
+        for dropout in (0.0, 0.1, 0.4, 1.0)
+    ]
+    assert counts == sorted(set(counts))
+    drawn = {tuple(tokenizer.encode_at_random("the cat", 0.3, rng)) for _ in range(100)}
+    assert len(drawn) > 3
+    # "at" is one merge of two bytes where nothing else can happen: it is passed over just as often as asked for
+    two = Tokenizer.train(["at at"], 261)
+    kept = sum(len(two.encode_at_random("at", 0.3, rng)) == 1 for _ in range(5_000)) / 5_000
+    assert abs(kept - 0.7) < 0.03
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.1])
+def test_a_dropout_that_is_no_share_is_refused(dropout):
+    with pytest.raises(ValueError, match=rf"dropout must be from 0 to 1. Received: {dropout}"):
+        tokenizer.encode_at_random("the cat", dropout, random.Random(0))

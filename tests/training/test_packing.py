@@ -119,6 +119,46 @@ def test_a_batch_counts_the_tokens_to_say(batches):
     assert batch.tokens == sum(len(said) for _, _, said in unpack(batch))
 
 
+def longer(ids):
+    """Cut a sentence into more tokens than before, its number still in front."""
+    return [ids[0], *(token for old in ids[1:] for token in (old, old))] if ids[0] % 3 else ids
+
+
+def test_other_tokens_of_the_same_pairs_fill_rows_of_the_same_shapes(batches, pairs):
+    others = [[longer(ids) for ids in side] for side in pairs]
+    packed = batches.repack(*others)
+    assert [shape[1:] for shape in packed.shapes] == [shape[1:] for shape in batches.shapes]
+    assert len(packed) > len(batches)
+    seen, doubled = set(), 0
+    limits = {index: batches.shapes[0 if short(pairs, index) else 1][1:] for index in range(211)}
+    for source, read, said in itertools.chain.from_iterable(map(unpack, packed.epoch(3, 0))):
+        index = source[0] - 4
+        seen.add(index)
+        fits = all(len(side[index]) + 1 <= limit for side, limit in zip(others, limits[index], strict=True))
+        expected = [side[index] for side in (others if fits else pairs)]
+        assert source == [*expected[0], END] and said == [*expected[1], END] and read == [START, *expected[1]]
+        doubled += fits and others[0][index] != pairs[0][index]
+    assert seen == set(range(211)) and doubled > 10
+
+
+def short(pairs, index):
+    return max(len(side[index]) + 1 for side in pairs) <= ROW
+
+
+def test_the_number_of_steps_can_be_kept(batches, pairs):
+    more = batches.repack(*[[longer(ids) for ids in side] for side in pairs])
+    kept = batches.repack(*pairs, more)
+    assert len(kept) == len(more) == len(list(kept.epoch(0, 0)))
+    assert len(batches.repack(*pairs)) == len(batches)
+
+
+def test_other_pairs_than_before_are_refused(batches, pairs):
+    with pytest.raises(
+        ValueError, match="As many sources and targets as before, 211, are required. Received: 210 and 211"
+    ):
+        batches.repack(pairs[0][1:], pairs[1])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

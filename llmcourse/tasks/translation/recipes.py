@@ -21,6 +21,7 @@ class Recipe:
         num_heads: attention heads.
         d_ff: hidden units of the feed-forward sub-layers.
         dropout: share of entries that training sets to zero.
+        bpe_dropout: share of merges that are passed over when training sentences are cut, anew in each epoch.
         label_smoothing: probability that is taken from the true token and given to all alike.
         peak_rate: the highest learning rate of Adam.
         warmup: share of the run in which the rate rises; it falls in the rest.
@@ -38,6 +39,7 @@ class Recipe:
     num_heads: int = 4
     d_ff: int = 640
     dropout: float = 0.2
+    bpe_dropout: float = 0.0
     label_smoothing: float = 0.1
     peak_rate: float = 2e-3
     warmup: float = 0.1

@@ -3,6 +3,7 @@
 train(Translation.configure(data="phrases", target="zh", minutes=3), Path("runs/phrases"))
 """
 
+import random
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -102,7 +103,8 @@ class Translation(Task):
         sources, targets = ([self.tokenizer.encode(text) for text in side] for side in (train.sources, train.targets))
         few = sum(map(len, targets)) // STEPS_PER_EPOCH
         batch_tokens = min(self.config.settings.batch_tokens, max(few, SMALLEST_BATCH))
-        self._batches = PackedBatches(sources, targets, batch_tokens=batch_tokens, max_length=limit)
+        self._plain = PackedBatches(sources, targets, batch_tokens=batch_tokens, max_length=limit)
+        self._batches = self._cut_at_random(0) if self.config.settings.bpe_dropout else self._plain
         self._limits = SourceLimits.measure(train.sources, sources, limit)
         self._measuring = self._measure_with(self.tokenizer, limit)
 
@@ -144,7 +146,17 @@ class Translation(Task):
 
     def batches(self, epoch: int, first: int) -> Iterator[PackedBatch]:
         """Return the batches of an epoch, several pairs in a row."""
-        return self._batches.epoch(self.config.seed, epoch, first)
+        batches = self._batches
+        if self.config.settings.bpe_dropout and epoch:
+            batches = self._cut_at_random(epoch, self._batches)
+        return batches.epoch(self.config.seed, epoch, first)
+
+    def _cut_at_random(self, epoch: int, steps: PackedBatches | None = None) -> PackedBatches:
+        """Cut the training sentences into tokens with BPE-dropout, as the seed and the epoch decide."""
+        rng, rate = random.Random(f"{self.config.seed} {epoch}"), self.config.settings.bpe_dropout
+        sources = [self.tokenizer.encode_at_random(text, rate, rng) for text in self.pairs.train.sources]
+        targets = [self.tokenizer.encode_at_random(text, rate, rng) for text in self.pairs.train.targets]
+        return self._plain.repack(sources, targets, steps)
 
     def count(self, batch: Any) -> int:
         """Count the tokens that the decoder must say."""

@@ -298,3 +298,31 @@ def test_phrases_are_added_to_the_training_part_alone():
     assert [translations[source] for source in added] == list(more.train.targets[len(pairs.train) :])
     assert add_phrases(pairs, 0) is pairs
     assert len(add_phrases(pairs, 10**6).train) == len(pairs.train) + len(phrases.train) - 40
+
+
+def test_bpe_dropout_cuts_sentences_anew_in_each_epoch_and_always_the_same_way(table, tmp_path):
+    task, again = task_for(table, bpe_dropout=0.2), task_for(table, bpe_dropout=0.2)
+    task.prepare(tmp_path)
+    again.prepare(tmp_path)
+
+    def ids(task, epoch, first=0):
+        return [batch.sources.tolist() for batch in task.batches(epoch, first)]
+
+    epochs = [ids(task, epoch) for epoch in range(3)]
+    assert [len(epoch) for epoch in epochs] == [task.steps_per_epoch] * 3
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert ids(again, 2) == epochs[2] and ids(again, 1, 1) == epochs[1][1:]
+    plain = task_for(table)
+    plain.prepare(tmp_path)
+    texts = {tuple(task.tokenizer.encode(text)) for text in task.pairs.train.sources}
+    whole = [tuple(ids[:-1]) for batch in plain.batches(1, 0) for ids in sentences(batch)]
+    cut = [tuple(ids[:-1]) for batch in task.batches(1, 0) for ids in sentences(batch)]
+    assert set(whole) <= texts
+    assert 0 < sum(ids in texts for ids in cut) < 0.9 * len(cut)
+    assert {task.tokenizer.decode(ids) for ids in cut} <= {task.tokenizer.decode(ids) for ids in texts}
+
+
+def sentences(batch):
+    for ids, segments in zip(batch.sources, batch.source_segments, strict=True):
+        for number in range(1, segments.max() + 1):
+            yield ids[segments == number].tolist()
