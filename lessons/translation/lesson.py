@@ -649,6 +649,7 @@ def train(pairs, tokenizer, seed=0):
         ((batch.sources, batch.inputs, batch.source_segments, batch.target_segments), batch.labels)
         for batch in packed.epoch(seed, number=0)
     )
+    # What Keras calls an epoch is a third of ours here: after each one it calls `on_epoch_end`.
     history = model.fit(batches, steps_per_epoch=third, epochs=3, shuffle=False, verbose=0, callbacks=[watch])
     watch.accuracies = history.history["token_accuracy"]
     return model, watch

@@ -28,8 +28,9 @@ def __getattr__(name: str) -> Any:
 def run() -> None:
     """Start the command; an error that names its cause is shown without a traceback."""
     write_any_letter()
-    if sys.argv[1:2] == ["translate"]:  # its products are small: on a busy machine two threads take five times the time
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported
+    if sys.argv[1:2] in (["translate"], ["train"], ["evaluate"]):
+        # The engine's products are small: on a busy machine two threads take five times the time. Before NumPy.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     options = read_translate(sys.argv[1:])
     try:
         if options is None:

@@ -167,6 +167,15 @@ class NumpyTransformer:
         if next(arrays, None) is not None:
             raise ValueError("the model has more weights than its sizes ask for")
 
+    @classmethod
+    def of(cls, model: Any) -> "NumpyTransformer":
+        """Take the sizes and the present weights of a Keras model: it then translates at once, and twice as fast.
+
+        Args:
+            model: a `llmcourse.models.translator.Transformer`; it may go on learning, the copy stays as it is.
+        """
+        return cls(model.settings, iter(model.get_weights()))
+
     # --- weights, in the order in which Keras keeps them ---
 
     def _take(self, *shape: int) -> Array:

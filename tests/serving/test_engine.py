@@ -30,7 +30,7 @@ def make_pair(kind):
 
 def draw_pair(rng, vocabularies, settings):
     model = draw_model(rng, vocabularies, settings)
-    return model, NumpyTransformer(model.settings, iter([weight.numpy() for weight in model.weights]))
+    return model, NumpyTransformer.of(model)
 
 
 def draw_model(rng, vocabularies, settings):
@@ -73,6 +73,14 @@ def test_logits_are_those_of_the_keras_model(seed):
         source = draw_ids(rng, 5, rng.integers(1, 24), 37, first=5)
         target = draw_ids(rng, 5, rng.integers(1, 24), 37, first=2)
         np.testing.assert_allclose(engine(source, target), np.asarray(model(source, target)), atol=1e-4, rtol=0)
+
+
+def test_the_engine_keeps_the_weights_that_it_was_made_of():
+    model, engine = make_pair("as packaged")
+    source, target = np.array([[5, 6, 3]]), np.array([[2, 7]])
+    before = engine(source, target)
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    np.testing.assert_array_equal(engine(source, target), before)
 
 
 @pytest.mark.parametrize("storage", ["int8", "float16", "float32"])

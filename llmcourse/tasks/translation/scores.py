@@ -100,6 +100,7 @@ def validate(measuring: Measuring, model: "Transformer") -> tuple[float, float]:
         The mean cross-entropy of a target token, and BLEU from 0 to 100.
     """
     from llmcourse.decoding.translate import Translator
+    from llmcourse.serving.engine import NumpyTransformer
     from llmcourse.training.losses import label_smoothed_loss
 
     split, tokenizer, limit = measuring.validation, measuring.tokenizer, measuring.max_length
@@ -112,7 +113,8 @@ def validate(measuring: Measuring, model: "Transformer") -> tuple[float, float]:
         count = int((labels != PAD).sum())
         loss += count * float(label_smoothed_loss(labels, model((sources, inputs)), epsilon=0.0))
         tokens += count
-    hypotheses = Translator(model, tokenizer, max_length=limit).translate(split.sources, beam_size=1, batch_size=BATCH)
+    translator = Translator(NumpyTransformer.of(model), tokenizer, max_length=limit)
+    hypotheses = translator.translate(split.sources, beam_size=1, batch_size=BATCH)
     scores = score_texts(hypotheses, split.targets, measuring.tokenize)
     return loss / max(1, tokens), float(scores["bleu"])
 
@@ -135,8 +137,9 @@ def score_splits(
         For "test" and, where they exist, "combinations", what `score_texts` returns, and the beam size.
     """
     from llmcourse.decoding.translate import Translator
+    from llmcourse.serving.engine import NumpyTransformer
 
-    translator = Translator(model, measuring.tokenizer, max_length=measuring.max_length)
+    translator = Translator(NumpyTransformer.of(model), measuring.tokenizer, max_length=measuring.max_length)
     splits = {"test": pairs.test, "combinations": pairs.combinations}
     scores: dict[str, Any] = {"beam_size": BEAM}
     for name, split in splits.items():
