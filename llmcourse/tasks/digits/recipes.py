@@ -63,18 +63,18 @@ class DigitsConfig(RunConfig):
 # With 3,500 digits the network would learn each by heart, so they are bent further than 55,000 need to be.
 FEW_DIGITS = Deformation(rotation=12, stretch=0.12, slant=0.12, shift=2, wobble=1.5)
 BEST_OF_FULL = Recipe(
-    filters=(32, 64, 64, 128),
-    strides=(2, 1, 2, 2),
+    filters=(32, 64, 64, 64, 128),
+    strides=(2, 1, 2, 1, 2),
     dropout=0.3,
-    warmup=0.3,
+    warmup=0.2,
     label_smoothing=0.1,
-    averaged_epochs=3,
+    averaged_epochs=4,
     deformation=Deformation(),
 )
 BEST_OF_SMALL = Recipe(batch_size=64, warmup=0.3, label_smoothing=0.1, averaged_epochs=3, deformation=FEW_DIGITS)
 RECIPES: dict[tuple[str, str], tuple[Recipe, int]] = {  # and how many epochs
     ("full", "fast"): (Recipe(), 7),
-    ("full", "best"): (BEST_OF_FULL, 26),
+    ("full", "best"): (BEST_OF_FULL, 40),
     ("small", "fast"): (Recipe(batch_size=64, deformation=FEW_DIGITS), 15),
     ("small", "best"): (BEST_OF_SMALL, 50),
 }

@@ -128,7 +128,7 @@ def test_predictions_do_not_depend_on_the_batches(monkeypatch):
 
 def test_recipes_are_found_by_name_only():
     config = Digits.configure(data="full", recipe="best", seed=5).config
-    assert (config.seed, config.epochs, config.settings.averaged_epochs) == (5, 26, 3)
+    assert (config.seed, config.epochs, config.settings.averaged_epochs) == (5, 40, 4)
     assert Digits.configure(epochs=2).config.epochs == 2
     for wrong in ({"data": "medium"}, {"recipe": "slow"}, {"seed": -1}, {"seed": 2**32}, {"epochs": 0}):
         with pytest.raises(ValueError, match="Received: "):
