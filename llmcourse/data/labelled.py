@@ -192,7 +192,7 @@ def _mix(rows: Iterable[Row]) -> list[Row]:
 
 def _sort_classes(rows: Iterable[Row]) -> tuple[str, ...]:
     classes = {label for _, label in rows}
-    if all(label.isascii() and label.removeprefix("-").isdecimal() for label in classes):
+    if all(label.removeprefix("-").isdecimal() for label in classes):
         return tuple(sorted(classes, key=lambda label: (int(label), label)))  # "2" before "10"
     return tuple(sorted(classes))
 

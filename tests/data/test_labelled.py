@@ -49,8 +49,10 @@ def test_folds_are_even_in_each_class_and_keep_equal_sentences_together():
 
 def test_a_sentence_with_two_labels_stands_in_one_fold():
     rows = [(f"sentence {number}", label) for number in range(31) for label in "ab"]
+    rows += [(f"other {number}", "a") for number in range(31)]
     received = folds(rows, 3)
-    assert received[::2].tolist() == received[1::2].tolist()
+    assert received[:62:2].tolist() == received[1:62:2].tolist()
+    assert folds(rows[::-1], 3).tolist() == received[::-1].tolist()
 
 
 def test_labels_are_read_only_and_as_many_as_texts():

@@ -70,8 +70,8 @@ def test_usual_tables_are_read_alike(tmp_path, name, content):
 
 
 def test_quoted_sentences_hold_quotation_marks_line_ends_and_tabs(own):
-    own.write_bytes(b'"He said ""no"",\r\nand left",a\r\n"x\ty",a\r\nz,b\r\nw,b\r\n')
-    assert read_labelled_table(own) == [('He said "no",\nand left', "a"), ("x\ty", "a"), ("z", "b"), ("w", "b")]
+    own.write_bytes(b'"x\ty",a\r\n"He said ""no"",\r\nand left",a\r\nz,b\r\nw,b\r\n')
+    assert read_labelled_table(own) == [("x\ty", "a"), ('He said "no",\nand left', "a"), ("z", "b"), ("w", "b")]
 
 
 @pytest.mark.parametrize(

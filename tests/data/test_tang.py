@@ -70,17 +70,18 @@ def test_an_empty_line_ends_each_poem():
 
 
 def test_poems_that_share_seven_characters_stay_together_also_in_a_chain():
-    first, last = make_poem(100), make_poem(200)
-    chain = [make_poem(50, first.key[13:]), make_poem(60, make_poem(50, first.key[13:]).key[-7:])]
-    poems = [first, *[make_poem(number) for number in range(31)], *chain, last]
-    assert len({poem.key for poem in poems}) == 35
-    for shift in range(0, 35, 5):
-        parts = divide_poems(poems[shift:] + poems[:shift], validation=5, test=5)
-        assert tuple(map(len, parts)) == (25, 5, 5)
-        homes = {poem.title: place for place, part in enumerate(parts) for poem in part}
-        assert len(homes) == 35
-        assert homes["100"] == homes["50"] == homes["60"]
-        assert parts == divide_poems(poems, validation=5, test=5)
+    chain = [make_poem(50)]  # each begins with the last seven characters of the one before
+    for number in (60, 70, 80, 90):
+        chain.append(make_poem(number, chain[-1].key[-7:]))
+    # The middle one comes last, and joins two groups that are there already.
+    poems = [*chain[:2], *[make_poem(number) for number in range(31)], *chain[3:], chain[2]]
+    expected = divide_poems(poems, validation=5, test=5)
+    assert tuple(map(len, expected)) == (26, 5, 5)
+    homes = {poem.title: place for place, part in enumerate(expected) for poem in part}
+    assert len(homes) == 36
+    assert len({homes[poem.title] for poem in chain}) == 1
+    for shift in range(36):
+        assert divide_poems(poems[shift:] + poems[:shift], validation=5, test=5) == expected
 
 
 def test_too_few_poems_are_refused():
