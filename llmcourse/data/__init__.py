@@ -8,21 +8,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llmcourse.data.labelled import LabelledSentences, LabelledSplit, load_labelled
     from llmcourse.data.mnist import Mnist, load_mnist
     from llmcourse.data.parallel import SentencePairs, Split, load_pairs
+    from llmcourse.data.running_text import RunningText, load_text
     from llmcourse.data.store import DataError
     from llmcourse.data.tokenizer import Tokenizer
 
-__all__ = ["DataError", "Mnist", "SentencePairs", "Split", "Tokenizer", "load_mnist", "load_pairs"]
+__all__ = [
+    "DataError",
+    "LabelledSentences",
+    "LabelledSplit",
+    "Mnist",
+    "RunningText",
+    "SentencePairs",
+    "Split",
+    "Tokenizer",
+    "load_labelled",
+    "load_mnist",
+    "load_pairs",
+    "load_text",
+]
 
 _HOMES = {
     "DataError": "store",
+    "LabelledSentences": "labelled",
+    "LabelledSplit": "labelled",
     "Mnist": "mnist",
+    "RunningText": "running_text",
     "SentencePairs": "parallel",
     "Split": "parallel",
     "Tokenizer": "tokenizer",
+    "load_labelled": "labelled",
     "load_mnist": "mnist",
     "load_pairs": "parallel",
+    "load_text": "running_text",
 }
 
 

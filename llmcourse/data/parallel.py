@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from llmcourse.data.sentences import SentencePairs, Split, divide, make_split, read_table, sentence_key, shorten
+from llmcourse.data.own_file import find_own_file
+from llmcourse.data.sentences import SentencePairs, Split, divide, make_split, read_table, sentence_key
 from llmcourse.data.store import DataError
 
 __all__ = ["SentencePairs", "Split", "load_pairs"]
@@ -44,7 +45,7 @@ def load_pairs(name: str | Path = "phrases", target: str | None = None, *, token
         return _load_named(name, _choose_target(name, target), tokenized)
     if tokenized:
         raise _refuse_tokenized(str(name))
-    return _load_file(_find_file(name), target)
+    return _load_file(find_own_file(name, TARGETS, FILE_REMEDY), target)
 
 
 def _load_named(name: str, target: str, tokenized: bool) -> SentencePairs:
@@ -77,24 +78,6 @@ def _choose_target(name: str, target: str | None) -> str:
 def _refuse_tokenized(name: str) -> DataError:
     remedy = "leave tokenized out, or load multi30k"
     return DataError("tokenized", "False, since only multi30k has a tokenised version", f"True for {name!r}", remedy)
-
-
-def _find_file(name: str | Path) -> Path:
-    """Return the path of a reader's own file, or say that `name` is neither a data set nor a file."""
-    required = f"{', '.join(map(repr, TARGETS))} or the path of a file"
-    if not isinstance(name, str | Path) or not str(name):
-        raise DataError("name", required, repr(name), FILE_REMEDY)
-    try:
-        path = Path(name).expanduser()
-        is_folder, exists = path.is_dir(), path.exists()
-    except (OSError, RuntimeError) as error:  # a name that is too long, or the home folder of nobody
-        raise DataError("name", required, f"{shorten(str(name))}: {error.args[-1]}", FILE_REMEDY) from None
-    if is_folder:
-        raise DataError("name", required, f"{str(name)!r}, which is a folder", FILE_REMEDY)
-    if not exists:
-        remedy = "look for a spelling mistake, and in which folder the program runs"
-        raise DataError("name", required, f"{shorten(str(name))}, which does not exist", remedy)
-    return path
 
 
 def _load_file(path: Path, target: str | None) -> SentencePairs:

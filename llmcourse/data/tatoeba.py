@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
+from llmcourse.data.chinese import load_simplifier
 from llmcourse.data.sentences import Pair, SentencePairs, divide, read_table
-from llmcourse.data.store import DataError, DataFile, fetch
+from llmcourse.data.store import DataFile, fetch
 
 FILE = DataFile(
     name="tatoeba/cmn.txt",
@@ -55,12 +56,7 @@ def make_converter() -> Callable[[str], str]:
     Raises:
         DataError: OpenCC is not installed.
     """
-    try:
-        import opencc  # here: only this data set needs it, and it is an extra
-    except ImportError:
-        remedy = "install it: python -m pip install 'llmcourse[chinese]'"
-        raise DataError("tatoeba-cmn", "the package OpenCC", "a Python without it", remedy) from None
-    simplify = opencc.OpenCC("t2s").convert
+    simplify = load_simplifier("tatoeba-cmn")
 
     def convert(text: str) -> str:
         text = LASTING.sub("着", simplify(text.translate(QUOTES)))

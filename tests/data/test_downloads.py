@@ -7,9 +7,7 @@ import io
 import os
 import re
 import socket
-import threading
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -34,42 +32,11 @@ def make_files() -> dict[str, bytes]:
     return files
 
 
-class Server(ThreadingHTTPServer):
-    """Serve `make_files`, and spoil one of them as a test says."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files = make_files()
-        self.spoiled, self.how = "", ""
-        self.paths: list[str] = []
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.server.paths.append(self.path)
-        how = self.server.how if self.path == self.server.spoiled else ""
-        body = self.server.files[self.path]
-        if how == "missing":
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if how == "interrupted" else body[::-1] if how == "wrong" else body)
-
-
 @pytest.fixture
-def server(tmp_path, monkeypatch):
-    """Serve small files at the addresses of the data sets, with hashes that fit and an empty cache."""
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_port}"
+def server(serve, monkeypatch):
+    """Serve small files at the addresses of the data sets, with hashes that fit."""
+    server = serve(make_files())
+    address = server.address
     hashes = {path: hashlib.sha256(body).hexdigest() for path, body in server.files.items()}
     monkeypatch.setattr(multi30k, "ADDRESS", address)
     monkeypatch.setattr(multi30k, "SHA256", {path.rpartition("/")[2]: value for path, value in hashes.items()})
@@ -78,27 +45,17 @@ def server(tmp_path, monkeypatch):
     monkeypatch.setattr(tatoeba, "VALIDATION", 2)
     for module in (multi30k, tatoeba):
         monkeypatch.setattr(module, "fetch", partial(fetch, patience=HASTY))
-    monkeypatch.setenv("LLMCOURSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("LLMCOURSE_DATA", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    return server
 
 
-def files_in(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_multi30k_is_downloaded_once(server, tmp_path, capfd):
+def test_multi30k_is_downloaded_once(server, capfd, files_in_cache):
     pairs = load_pairs("multi30k", target="fr")
     assert pairs.name == "multi30k-fr"
     assert (len(pairs.train), len(pairs.validation), len(pairs.test)) == (7, 3, 5)
     assert pairs.validation.sources == tuple(f"validation {place} en" for place in range(3))
     assert pairs.validation.targets == tuple(f"validation {place} fr" for place in range(3))
     names = {f"{file}.{language}.gz" for file in multi30k.FILES.values() for language in ("en", "fr")}
-    assert files_in(tmp_path / "cache") == {f"multi30k/{name}" for name in names}
+    assert files_in_cache() == {f"multi30k/{name}" for name in names}
     assert sorted(server.paths) == sorted(f"/raw/{name}" for name in names)
     load_pairs("multi30k", target="fr")
     assert len(server.paths) == 6
@@ -107,22 +64,22 @@ def test_multi30k_is_downloaded_once(server, tmp_path, capfd):
     assert "Downloading multi30k/train.en.gz" in capfd.readouterr().err
 
 
-def test_tokenised_multi30k_comes_from_its_own_files(server, tmp_path):
+def test_tokenised_multi30k_comes_from_its_own_files(server, files_in_cache):
     pairs = load_pairs("multi30k", tokenized=True)
     assert pairs.name == "multi30k-de-tokenized"
     assert pairs.test.targets[4] == "TEST 4 DE"
-    assert "multi30k/tok/train.lc.norm.tok.de" in files_in(tmp_path / "cache")
+    assert "multi30k/tok/train.lc.norm.tok.de" in files_in_cache()
     assert "/tok/train.lc.norm.tok.de" in server.paths
 
 
-def test_tatoeba_is_downloaded_once(server, tmp_path):
+def test_tatoeba_is_downloaded_once(server, files_in_cache):
     pairs = load_pairs("tatoeba-cmn")
     assert (len(pairs.train), len(pairs.validation), len(pairs.test)) == (6, 2, 3)
     number = re.search(r"\d+", pairs.test.sources[0])[0]
     assert pairs.test.targets[0] == f"我看见{number}只猫。"
     assert load_pairs("tatoeba-cmn", "zh") == pairs
     assert server.paths == ["/cmn.txt"]
-    assert files_in(tmp_path / "cache") == {"tatoeba/cmn.txt"}
+    assert files_in_cache() == {"tatoeba/cmn.txt"}
 
 
 @pytest.mark.parametrize(
@@ -140,18 +97,20 @@ def test_tatoeba_is_downloaded_once(server, tmp_path):
         ("tatoeba-cmn", "/cmn.txt", "tatoeba/cmn.txt"),
     ],
 )
-def test_bad_server_is_one_clear_error_and_the_next_try_succeeds(server, tmp_path, how, received, name, path, file):
+def test_bad_server_is_one_clear_error_and_the_next_try_succeeds(
+    server, how, received, name, path, file, files_in_cache
+):
     server.spoiled, server.how = path, how
     with pytest.raises(DataError, match=rf"^{re.escape(file)}: required .*{received}") as caught:
         load_pairs(name)
     assert "LLMCOURSE_DATA" in caught.value.remedy
-    assert file not in files_in(tmp_path / "cache")
+    assert file not in files_in_cache()
     server.how = ""
     assert len(load_pairs(name).train) in (6, 7)
 
 
 @pytest.mark.parametrize("name", ["multi30k", "tatoeba-cmn"])
-def test_no_network_is_a_clear_error(server, tmp_path, monkeypatch, name):
+def test_no_network_is_a_clear_error(server, monkeypatch, name, files_in_cache):
     with socket.socket() as free:  # bound but not listening: nobody else can get the port meanwhile
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -159,11 +118,11 @@ def test_no_network_is_a_clear_error(server, tmp_path, monkeypatch, name):
         monkeypatch.setattr(tatoeba, "FILE", DataFile("tatoeba/cmn.txt", f"{address}/cmn.txt", "0" * 64))
         with pytest.raises(DataError, match="no connection: .*Connection refused"):
             load_pairs(name)
-    assert files_in(tmp_path / "cache") == set()
+    assert files_in_cache() == set()
 
 
 @pytest.mark.parametrize("name", ["multi30k", "tatoeba-cmn"])
-def test_full_disk_is_named_and_leaves_no_file(server, tmp_path, monkeypatch, name):
+def test_full_disk_is_named_and_leaves_no_file(server, monkeypatch, name, files_in_cache):
     class FullDisk(io.FileIO):
         def write(self, data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -174,10 +133,10 @@ def test_full_disk_is_named_and_leaves_no_file(server, tmp_path, monkeypatch, na
     )
     with pytest.raises(DataError, match=r"No space left on device.*\n.*LLMCOURSE_CACHE"):
         load_pairs(name)
-    assert files_in(tmp_path / "cache") == set()
+    assert files_in_cache() == set()
 
 
-def test_interrupted_user_leaves_no_file(server, tmp_path, monkeypatch):
+def test_interrupted_user_leaves_no_file(server, monkeypatch, files_in_cache):
     def interrupted(reply, size):
         yield b"half of the file"
         raise KeyboardInterrupt
@@ -185,7 +144,7 @@ def test_interrupted_user_leaves_no_file(server, tmp_path, monkeypatch):
     monkeypatch.setattr(requests.Response, "iter_content", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load_pairs("tatoeba-cmn")
-    assert files_in(tmp_path / "cache") == set()
+    assert files_in_cache() == set()
 
 
 def test_own_folder_wins_over_the_network(server, tmp_path, monkeypatch):
