@@ -182,12 +182,10 @@ class HubModel:
 
 def tutorial(settings: dict[str, Any], batches: list[np.ndarray], steps: list[int]) -> Work:
     """Write one token after the other with the whole model, encoder included, as the tutorial's Translator does."""
-    import training_speed
+    from training_speed import TutorialTransformer
 
-    training_speed.PIECES = settings["source_vocab_size"]
-    training_speed.LAYERS, training_speed.WIDTH = settings["num_layers"], settings["d_model"]
-    training_speed.HIDDEN, training_speed.HEADS = settings["d_ff"], settings["num_heads"]
-    model = training_speed.TutorialTransformer(settings["d_model"])
+    names = ("d_model", "source_vocab_size", "num_layers", "d_model", "d_ff", "num_heads")
+    model = TutorialTransformer(*(settings[name] for name in names))
 
     @tf.function(reduce_retracing=True)
     def translate(source: Any, count: Any) -> Any:
@@ -212,7 +210,7 @@ def with_torch(python: str, settings: Any, batches: list[np.ndarray], steps: lis
         path = Path(folder) / "work.npz"
         arrays = {f"batch{place}": batch for place, batch in enumerate(batches)}
         np.savez(path, sizes=sizes, steps=steps, rounds=rounds, **arrays)  # type: ignore[arg-type]
-        command = [python, str(Path(__file__).with_name("decoding_torch.py")), str(path)]
+        command = [python, str(Path(__file__).with_name("_decoding_torch.py")), str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"PyTorch is left out: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)

@@ -39,9 +39,8 @@ from keras import ops  # noqa: E402
 from llmcourse.data import Tokenizer, load_pairs  # noqa: E402
 from llmcourse.layers import positional_encoding  # noqa: E402
 from llmcourse.models.translator import Transformer  # noqa: E402
-from llmcourse.training import packing  # noqa: E402
 from llmcourse.training.losses import label_smoothed_loss, loss_from_states  # noqa: E402
-from llmcourse.training.packing import PackedBatches  # noqa: E402
+from llmcourse.training.packing import ROW, PackedBatches  # noqa: E402
 
 LAYERS, WIDTH, HIDDEN, HEADS, DROPOUT, PIECES, BATCH = 4, 128, 256, 4, 0.1, 8_000, 64
 OURS = "llmcourse, packed"
@@ -126,15 +125,13 @@ def train_packed(
     sources: list[list[int]],
     targets: list[list[int]],
     *,
-    row: int = packing.ROW,
+    row: int = ROW,
     dropout: float = DROPOUT,
     jit: bool = False,
     smoothed_logits: bool = False,
 ) -> Work:
     """Train on packed rows, with as many tokens in a batch as 64 sentences have."""
-    usual, packing.ROW = packing.ROW, row
-    packed = list(PackedBatches(sources, targets, batch_tokens=1_024, max_length=64).epoch(0, 0))
-    packing.ROW = usual
+    packed = list(PackedBatches(sources, targets, batch_tokens=1_024, max_length=64, row=row).epoch(0, 0))
     model = make_ours(dropout)
 
     def loss(source: Any, source_segments: Any, inputs: Any, labels: Any, target_segments: Any) -> Any:
@@ -208,12 +205,12 @@ def hub_model() -> Any:
 class TutorialBlock(keras.layers.Layer):
     """Post-norm: each sub-layer's output is added to its input and normalised."""
 
-    def __init__(self, key_dim: int, cross: bool):
+    def __init__(self, key_dim: int, cross: bool, width: int, hidden: int, heads: int):
         super().__init__()
-        self.own = keras.layers.MultiHeadAttention(HEADS, key_dim, dropout=DROPOUT)
-        self.cross = keras.layers.MultiHeadAttention(HEADS, key_dim, dropout=DROPOUT) if cross else None
+        self.own = keras.layers.MultiHeadAttention(heads, key_dim, dropout=DROPOUT)
+        self.cross = keras.layers.MultiHeadAttention(heads, key_dim, dropout=DROPOUT) if cross else None
         self.network = keras.Sequential(
-            [keras.layers.Dense(HIDDEN, activation="relu"), keras.layers.Dense(WIDTH), keras.layers.Dropout(DROPOUT)]
+            [keras.layers.Dense(hidden, activation="relu"), keras.layers.Dense(width), keras.layers.Dropout(DROPOUT)]
         )
         self.norms = [keras.layers.LayerNormalization() for _ in range(3 if cross else 2)]
         self.supports_masking = True
@@ -228,18 +225,27 @@ class TutorialBlock(keras.layers.Layer):
 class TutorialTransformer(keras.Model):
     """The tutorial's model: tables with `mask_zero`, sinusoids, and a dense layer to the vocabulary."""
 
-    def __init__(self, key_dim: int):
+    def __init__(
+        self,
+        key_dim: int,
+        pieces: int = PIECES,
+        layers: int = LAYERS,
+        width: int = WIDTH,
+        hidden: int = HIDDEN,
+        heads: int = HEADS,
+    ):
         super().__init__()
-        self.tables = [keras.layers.Embedding(PIECES, WIDTH, mask_zero=True) for _ in range(2)]
-        self.codes = positional_encoding(256, WIDTH)
+        self.tables = [keras.layers.Embedding(pieces, width, mask_zero=True) for _ in range(2)]
+        self.codes = positional_encoding(256, width)
         self.dropout = keras.layers.Dropout(DROPOUT)
-        self.encoder = [TutorialBlock(key_dim, cross=False) for _ in range(LAYERS)]
-        self.decoder = [TutorialBlock(key_dim, cross=True) for _ in range(LAYERS)]
-        self.to_logits = keras.layers.Dense(PIECES)
+        sizes = {"width": width, "hidden": hidden, "heads": heads}
+        self.encoder = [TutorialBlock(key_dim, cross=False, **sizes) for _ in range(layers)]
+        self.decoder = [TutorialBlock(key_dim, cross=True, **sizes) for _ in range(layers)]
+        self.to_logits = keras.layers.Dense(pieces)
 
     def embed(self, table: Any, ids: Any) -> Any:
         x = table(ids)
-        moved = x * WIDTH**0.5 + self.codes[: ops.shape(ids)[1]]
+        moved = x * x.shape[-1] ** 0.5 + self.codes[: ops.shape(ids)[1]]
         moved._keras_mask = x._keras_mask
         return self.dropout(moved)
 

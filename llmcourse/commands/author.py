@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from llmcourse.commands.basics import count
-from llmcourse.commands.console import LessonsOption, errors, out, progress_bar
+from llmcourse.commands.console import LessonsOption, count, errors, out, progress_bar
 
 
 def build(

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from llmcourse.commands.basics import count
-from llmcourse.commands.console import LessonsOption, errors, out, progress_bar, step
+from llmcourse.commands.console import LessonsOption, count, errors, out, progress_bar, step
 
 
 def start(

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llmcourse.commands.basics import require_within
-from llmcourse.commands.console import LessonsOption, errors, out, progress_bar, step
+from llmcourse.commands.console import LessonsOption, errors, out, progress_bar, require_within, step
 
 LONGEST_TIMEOUT = 24 * 60 * 60
 JOBS_PER_CORE = 4  # each takes up to a gigabyte of memory, and more of them than cores gain little

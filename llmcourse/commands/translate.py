@@ -1,57 +1,18 @@
 """`llmcourse translate`: lines read within bounds, translated in blocks, with complaints about what cannot be read."""
 
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from llmcourse.commands.basics import require_within
-from llmcourse.decoding.memory import LARGEST_BEAM
+from llmcourse.commands.console import errors
 from llmcourse.models.limits import SourceLimits, too_long
 
 BLOCK = 1_024  # lines that are sorted by length and translated together
 SHOWN = 5  # complaints about single lines; the rest is counted
 ROWS = 256  # hypotheses that are followed at a time: sentences that are translated together times the beam size
 LONGEST_LINE = 64 * 1024  # bytes; a model reads some hundred
-
-
-def translate(
-    text: str, model: Path | None = None, beam: int = 4, n_best: int | None = None, engine: str = "numpy"
-) -> None:
-    """Print the translations of a text or of standard input, as `llmcourse.commands.use.translate` describes it.
-
-    Args:
-        text: the lines, or "-" for standard input.
-        model: a model folder or a run; None for the packaged model.
-        beam: the beam size.
-        n_best: how many translations of each line, with line number and score; None for one without them.
-        engine: "numpy" or "keras".
-
-    Raises:
-        ValueError: a number is out of bounds, or the text is not UTF-8.
-        ModelFolderError: there is no such model.
-    """
-    require_within("--beam", beam, 1, LARGEST_BEAM)
-    require_within("--n-best", n_best, 1, LARGEST_BEAM)
-    typed = text == "-" and sys.stdin.isatty()
-    if typed:
-        _tell("Write a line and press Enter; Ctrl-D ends.")
-    desk = Desk(model, beam, n_best, engine)
-    lines = read_lines(sys.stdin.buffer) if text == "-" else iter(read_text(text))
-    size = 1 if typed or text != "-" else BLOCK
-    while block := list(islice(lines, size)):
-        for line in desk.translate(block):
-            print(line, flush=size == 1)
-    desk.close()
-
-
-def _tell(text: str) -> None:
-    from llmcourse.commands.console import errors  # here, since a translation without complaints needs no library
-
-    errors.print(text, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True)
@@ -155,7 +116,7 @@ class Desk:
     def close(self) -> None:
         """Count the complaints that were not shown."""
         if self.complaints > SHOWN:
-            _tell(f"{self.complaints - SHOWN} more lines like these.")
+            errors.print(f"{self.complaints - SHOWN} more lines like these.")
 
     def _best(self, number: int, text: str, count: int) -> Iterator[str]:
         for translation, score in self.translator.n_best(text, count, beam_size=max(self.beam, count)):
@@ -174,4 +135,4 @@ class Desk:
         if complaint:
             self.complaints += 1
             if self.complaints <= SHOWN:
-                _tell(f"Line {number:,}: {complaint}")
+                errors.print(f"Line {number:,}: {complaint}", soft_wrap=True, markup=False)

@@ -1,10 +1,14 @@
 """Commands for people with a text: translate."""
 
+import sys
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from llmcourse.commands.console import errors, require_within
 
 
 class Engine(StrEnum):
@@ -37,6 +41,18 @@ def translate(
 
     llmcourse translate --model runs/multi30k - < english.txt > german.txt
     """
-    from llmcourse.commands.translate import translate as answer
+    from llmcourse.commands.translate import BLOCK, Desk, read_lines, read_text
+    from llmcourse.decoding.memory import LARGEST_BEAM
 
-    answer(text, model, beam, n_best, engine.value)
+    require_within("--beam", beam, 1, LARGEST_BEAM)
+    require_within("--n-best", n_best, 1, LARGEST_BEAM)
+    typed = text == "-" and sys.stdin.isatty()
+    if typed:
+        errors.print("Write a line and press Enter; Ctrl-D ends.")
+    desk = Desk(model, beam, n_best, engine)
+    lines = read_lines(sys.stdin.buffer) if text == "-" else iter(read_text(text))
+    size = 1 if typed or text != "-" else BLOCK
+    while block := list(islice(lines, size)):
+        for line in desk.translate(block):
+            print(line, flush=size == 1)
+    desk.close()

@@ -1,6 +1,5 @@
 """Labelled sentences for classification: one function for two public data sets and a reader's own file."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 
 from llmcourse.data.labelled_table import REMEDY, read_labelled_table
 from llmcourse.data.own_file import find_own_file
-from llmcourse.data.sentences import sentence_key
+from llmcourse.data.sentences import rank_of_text, sentence_key
 from llmcourse.data.store import DataError
 
 NAMES = ("polarity", "trec")
@@ -126,7 +125,7 @@ def folds(rows: Sequence[Row], count: int = FOLDS) -> np.ndarray:
         groups.setdefault(sentence_key(text), []).append(index)
     dealt: Counter[str] = Counter()
     result = np.zeros(len(rows), dtype=np.int64)
-    for key in sorted(groups, key=_rank):
+    for key in sorted(groups, key=rank_of_text):
         label = min(rows[index][1] for index in groups[key])
         result[groups[key]] = dealt[label] % count
         dealt[label] += 1
@@ -181,13 +180,9 @@ def _divide(name: str, rows: Iterable[Row], fold: int) -> LabelledSentences:
     return LabelledSentences(name, classes, *(_select(mixed, part, classes) for part in parts))
 
 
-def _rank(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8")).digest()
-
-
 def _mix(rows: Iterable[Row]) -> list[Row]:
     """Order rows in a way that looks like chance and never changes: sources are sorted by class."""
-    return sorted(rows, key=lambda row: (_rank(sentence_key(row[0])), row))
+    return sorted(rows, key=lambda row: (rank_of_text(sentence_key(row[0])), row))
 
 
 def _sort_classes(rows: Iterable[Row]) -> tuple[str, ...]:

@@ -181,6 +181,11 @@ def sentence_key(text: str) -> str:
     return kept or text
 
 
+def rank_of_text(text: str) -> bytes:
+    """Give a text its place in an order that looks like chance and is the same everywhere and for ever: its SHA-256."""
+    return hashlib.sha256(text.encode("utf-8")).digest()
+
+
 def divide(pairs: Sequence[Pair], *, validation: int, test: int, by_target: bool = False) -> tuple[Split, Split, Split]:
     """Divide pairs into three splits that share no source sentence, the same way everywhere and for ever.
 
@@ -245,6 +250,6 @@ def _mix(groups: list[list[Pair]]) -> list[list[Pair]]:
     """Order groups by SHA-256 of their first source in the alphabet, which looks like chance and never changes."""
 
     def rank(group: list[Pair]) -> bytes:
-        return hashlib.sha256(min(sentence_key(source) for source, _ in group).encode("utf-8")).digest()
+        return rank_of_text(min(sentence_key(source) for source, _ in group))
 
     return sorted(groups, key=rank)

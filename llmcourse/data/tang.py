@@ -4,7 +4,6 @@ The first 10,008 poems of the Complete Tang Poems (全唐诗, compiled in 1705) 
 (github.com/chinese-poetry/chinese-poetry, MIT).
 """
 
-import hashlib
 import json
 import re
 import unicodedata
@@ -12,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from llmcourse.data.chinese import load_simplifier
+from llmcourse.data.sentences import rank_of_text
 from llmcourse.data.store import DataFile, fetch
 
 # The folder is 全唐诗, written as an address has it.
@@ -154,22 +154,18 @@ def divide_poems(
     parts: tuple[list[Poem], list[Poem], list[Poem]] = ([], [], [])
     train_part, validation_part, test_part = parts
     groups = _group([poem.key for poem in poems], shared)
-    for group in sorted(groups, key=lambda group: min(_rank(poems[index].key) for index in group)):
+    for group in sorted(groups, key=lambda group: min(rank_of_text(poems[index].key) for index in group)):
         if len(test_part) + len(group) <= test:
             chosen = test_part
         elif len(validation_part) + len(group) <= validation:
             chosen = validation_part
         else:
             chosen = train_part
-        chosen.extend(poems[index] for index in sorted(group, key=lambda index: _rank(poems[index].key)))
+        chosen.extend(poems[index] for index in sorted(group, key=lambda index: rank_of_text(poems[index].key)))
     if len(test_part) < test or len(validation_part) < validation or not train_part:
         required = f"poems must be enough for {test} test, {validation} validation and some training poems"
         raise ValueError(f"{required}. Received: {len(poems)}.")
     return parts
-
-
-def _rank(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8")).digest()
 
 
 def _group(keys: Sequence[str], shared: int) -> Iterable[list[int]]:

@@ -143,7 +143,9 @@ class Transformer(keras.Model):
         if target_ids is None:
             if not isinstance(source_ids, (tuple, list)) or len(source_ids) not in (2, 4):
                 raise ValueError("The model needs source_ids and target_ids. Received: one input.")
-            source_ids, target_ids, source_segments, target_segments = (*source_ids, None, None)[:4]
+            source_ids, target_ids, source_segments, target_segments = (*source_ids, source_segments, target_segments)[
+                :4
+            ]
         states, scores = self.read(
             source_ids, target_ids, source_segments, target_segments, return_scores=True, training=training
         )
@@ -173,10 +175,8 @@ class Transformer(keras.Model):
         if (source_segments is None) != (target_segments is None):
             raise ValueError("Segments are required for both sides or for none. Received: segments of one side.")
         memory, encoder_scores = self.encode(source_ids, source_segments, return_scores=True, training=training)
-        masks = _decoder_masks(source_ids, target_ids, source_segments, target_segments)
-        x = self.embed(self.target_embedding, target_ids, training, segments=target_segments)
-        x, own, cross = self.decoder(x, memory, *masks, return_scores=True, training=training)
-        return (x, {"encoder": encoder_scores, "decoder": own, "cross": cross}) if return_scores else x
+        states, scores = self._attend(target_ids, memory, source_ids, source_segments, target_segments, training)
+        return (states, {"encoder": encoder_scores, **scores}) if return_scores else states
 
     def encode(
         self, source_ids: Any, segments: Any = None, return_scores: bool = False, training: bool | None = None
@@ -216,11 +216,28 @@ class Transformer(keras.Model):
         Returns:
             The logits, float32 (B, T, V); with `return_scores` also the dict with "decoder" and "cross".
         """
-        x = self.embed(self.target_embedding, target_ids, training)
-        masks = _decoder_masks(source_ids, target_ids)
-        x, own, cross = self.decoder(x, memory, *masks, return_scores=True, training=training)
-        logits = self.score(x)
-        return (logits, {"decoder": own, "cross": cross}) if return_scores else logits
+        states, scores = self._attend(target_ids, memory, source_ids, training=training)
+        logits = self.score(states)
+        return (logits, scores) if return_scores else logits
+
+    def _attend(
+        self,
+        target_ids: Any,
+        memory: Any,
+        source_ids: Any,
+        source_segments: Any = None,
+        target_segments: Any = None,
+        training: bool | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Run the decoder: states (B, T, D), and the weights of its two attentions."""
+        if target_segments is None:
+            own, across = padding_mask(target_ids), padding_mask(source_ids)
+        else:
+            own, across = segment_mask(target_segments), segment_mask(target_segments, source_segments)
+        mask = combine_masks(causal_mask(ops.shape(target_ids)[1]), own)  # (B, 1, T, T)
+        x = self.embed(self.target_embedding, target_ids, training, segments=target_segments)
+        x, own_scores, cross_scores = self.decoder(x, memory, mask, across, return_scores=True, training=training)
+        return x, {"decoder": own_scores, "cross": cross_scores}
 
     def decode_next(
         self, ids: Any, position: Any, memory: list[tuple[Any, Any]], caches: Any, mask: Any, memory_mask: Any
@@ -268,11 +285,3 @@ class Transformer(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal model."""
         return {**super().get_config(), **self.settings}
-
-
-def _decoder_masks(source_ids: Any, target_ids: Any, source_segments: Any = None, target_segments: Any = None) -> Any:
-    """Make the masks of the two attentions: (B, 1, T, T) for the target, and one for the memory."""
-    causal = causal_mask(ops.shape(target_ids)[1])
-    if target_segments is None:
-        return combine_masks(causal, padding_mask(target_ids)), padding_mask(source_ids)
-    return combine_masks(causal, segment_mask(target_segments)), segment_mask(target_segments, source_segments)

@@ -169,7 +169,7 @@ class NumpyTransformer:
 
     @classmethod
     def of(cls, model: Any) -> "NumpyTransformer":
-        """Take the sizes and the present weights of a Keras model: it then translates at once, and twice as fast.
+        """Take the sizes and the present weights of a Keras model: it then translates faster.
 
         Args:
             model: a `llmcourse.models.translator.Transformer`; it may go on learning, the copy stays as it is.

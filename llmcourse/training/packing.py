@@ -1,7 +1,7 @@
 """Batches of one shape without waste: several sentence pairs in a row, kept apart by segment ids.
 
-Sentences differ in length, and a batch that is filled up to its longest one computes with padding for a quarter of its
-positions or more. Here a row holds as many pairs as fit. Its segment ids, 1 for the first pair, 2 for the second, 0 for
+Sentences differ in length: where 64 of Multi30k share a batch, filled up to the longest, half of all positions are
+padding. Here a row holds as many pairs as fit. Its segment ids, 1 for the first pair, 2 for the second, 0 for
 what is left over, tell the model who may attend to whom (`llmcourse.layers.segment_mask`) and where positions begin
 anew, so each pair is computed as if it stood alone. Batches have one shape, and another one for long pairs only.
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from llmcourse.data.tokenizer import END, PAD, START
 
-ROW = 32  # tokens in a row of short pairs: a few sentences; rows twice as long cost 15 % more, for attention alone
+ROW = 32  # tokens in a row of short pairs: a few sentences; in rows twice as long, attention makes a step 10 % slower
 
 
 class PackedBatch(NamedTuple):
@@ -57,6 +57,7 @@ class PackedBatches:
         targets: token ids of each target, without START and END.
         batch_tokens: about how many positions the longer side of a batch has.
         max_length: pairs with a longer side, END included, are left out.
+        row: tokens in a row of short pairs.
 
     Raises:
         ValueError: the two differ in number, a number is out of range, or no pair is short enough.
@@ -77,6 +78,7 @@ class PackedBatches:
         *,
         batch_tokens: int,
         max_length: int,
+        row: int = ROW,
     ):
         if len(sources) != len(targets) or batch_tokens < 1 or max_length < 2:
             raise ValueError(
@@ -93,9 +95,9 @@ class PackedBatches:
                 f"{f', the shortest with {longest.min()}' if longest.size else ''}."
             )
         self.left_out = len(sources) - kept.size
-        short = longest[kept] <= ROW
+        short = longest[kept] <= row
         groups = [group for group in (kept[short], kept[~short]) if group.size]
-        self._groups = [_Rows.of(group, lengths[group], batch_tokens) for group in groups]
+        self._groups = [_Rows.of(group, lengths[group], batch_tokens, row) for group in groups]
 
     def repack(
         self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], steps: "PackedBatches | None" = None
@@ -120,13 +122,15 @@ class PackedBatches:
             )
         other = copy(self)
         other._sources, other._targets, other._groups = list(self._sources), list(self._targets), []
-        for place, group in enumerate(self._groups):
+        for group in self._groups:
             for pair in group.pairs:
                 source, target = sources[pair], targets[pair]
                 if len(source) < group.shape[1] and len(target) < group.shape[2]:
                     other._sources[pair], other._targets[pair] = source, target
-            lengths = _lengths(other._sources, other._targets)[group.pairs]
-            other._groups.append(group.repack(lengths, steps._groups[place].batches if steps else None))
+        lengths = _lengths(other._sources, other._targets)
+        for place, group in enumerate(self._groups):
+            batches = steps._groups[place].batches if steps else None
+            other._groups.append(group.repack(lengths[group.pairs], batches))
         return other
 
     @property
@@ -184,9 +188,9 @@ class _Rows:
     batches: int
 
     @classmethod
-    def of(cls, pairs: np.ndarray, lengths: np.ndarray, batch_tokens: int) -> "_Rows":
-        sides = [int(length) for length in row_lengths(lengths)]
-        rows = [pairs[row] for row in pack(lengths, sides)]
+    def of(cls, pairs: np.ndarray, lengths: np.ndarray, batch_tokens: int, row: int) -> "_Rows":
+        sides = [int(length) for length in row_lengths(lengths, row)]
+        rows = [pairs[chosen] for chosen in pack(lengths, sides)]
         batches = -(-len(rows) // max(1, batch_tokens // max(sides)))
         size = -(-len(rows) // batches)  # as equal as can be: fewer rows come twice than there are batches
         return cls(pairs, rows, (size, sides[0], sides[1]), -(-len(rows) // size))
@@ -201,17 +205,19 @@ def _lengths(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]])
     return np.array([[len(s) + 1, len(t) + 1] for s, t in zip(sources, targets, strict=True)]).reshape(-1, 2)
 
 
-def row_lengths(lengths: np.ndarray) -> np.ndarray:
+def row_lengths(lengths: np.ndarray, longest: int = ROW) -> np.ndarray:
     """Choose how long rows are: both sides in the proportion of their tokens, so that they are full at the same time.
 
     Args:
         lengths: integers (N, sides), at least one row.
+        longest: what the longer side of a row should have.
 
     Returns:
-        Integers (sides,): the larger is 32, or fewer where all tokens need less; none is below the longest sequence.
+        Integers (sides,): the larger is `longest`, or fewer where all tokens need less; none is below the longest
+            sequence.
     """
     totals = lengths.sum(axis=0)
-    wanted = min(ROW, totals.max()) * totals / totals.max()
+    wanted = min(longest, totals.max()) * totals / totals.max()
     return np.maximum(np.ceil(wanted).astype(int), lengths.max(axis=0))
 
 

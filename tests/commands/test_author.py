@@ -28,7 +28,7 @@ def test_new_gives_a_command_that_can_be_copied(tmp_path, call):
 
 def test_bench_lists_each_benchmark_with_a_line(root, call):
     result = call("bench")
-    names = {path.stem for path in (root / "benchmarks").glob("*.py")}
+    names = {path.stem for path in (root / "benchmarks").glob("[!_]*.py")}
     lines = dict(line.split(maxsplit=1) for line in result.output.splitlines())
     assert set(lines) == names >= {"engine", "imports", "mnist"}
     assert all(line.endswith(".") for line in lines.values())

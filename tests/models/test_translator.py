@@ -222,4 +222,12 @@ def test_a_row_with_one_segment_has_the_logits_of_its_sentence():
     segments = [(ids != 0).astype("int32") for ids in (SOURCE, TARGET)]
     expected, received = numbers(make()(SOURCE, TARGET)), numbers(make()(SOURCE, TARGET, *segments))
     np.testing.assert_allclose(received[TARGET != 0], expected[TARGET != 0], atol=1e-5)
-    np.testing.assert_allclose(numbers(make()((SOURCE, TARGET, *segments))), received, atol=1e-6)
+    for inputs, options in (
+        ((SOURCE, TARGET, *segments), {}),
+        ((SOURCE, TARGET), dict(zip(("source_segments", "target_segments"), segments, strict=True))),
+    ):
+        np.testing.assert_allclose(numbers(make()(inputs, **options)), received, atol=1e-6)
+    two = [np.array([[1, 1, 2, 2, 0], [1, 2, 2, 2, 2]]), np.array([[1, 2, 2], [1, 2, 0]])]
+    apart = numbers(make()((SOURCE, TARGET), source_segments=two[0], target_segments=two[1]))
+    np.testing.assert_allclose(apart, numbers(make()((SOURCE, TARGET, *two))), atol=1e-6)
+    assert np.abs(apart - received).max() > 1e-3

@@ -176,6 +176,11 @@ def test_what_cannot_be_packed_is_refused(changes, message):
         PackedBatches(sources, targets, **options)
 
 
+def test_rows_can_be_longer():
+    batches = PackedBatches(*draw_pairs(93, 15), batch_tokens=TOKENS, max_length=LIMIT, row=64)
+    assert [max(shape[1:]) for shape in batches.shapes] == [64]
+
+
 def test_one_pair_makes_a_batch_however_small_it_should_be():
     batches = PackedBatches([[5, 6, 7]], [[8]], batch_tokens=1, max_length=9)
     assert batches.shapes == [(1, 4, 2)]

@@ -60,6 +60,11 @@ class Recipe:
         if not SMALLEST <= self.vocab_size <= MOST_TOKENS:
             required = f"vocab_size must be from {SMALLEST} (the bytes) to {MOST_TOKENS:,}"
             raise ValueError(f"{required}. Received: {self.vocab_size:,}.")
+        if not 0 <= self.bpe_dropout <= 1 or self.phrases < 0:
+            raise ValueError(
+                "bpe_dropout must be from 0 to 1 and phrases at least 0. "
+                f"Received: {self.bpe_dropout} and {self.phrases}."
+            )
         if not (0 < self.peak_rate < math.inf and 0 < self.warmup < 1):
             raise ValueError(
                 f"peak_rate must be above 0 and warmup between 0 and 1. Received: {self.peak_rate}, {self.warmup}."

@@ -44,23 +44,25 @@ def report_scores(scores: Mapping[str, Any]) -> Report:
     return Report(f"Signatures: BLEU {test['bleu_signature']}, chrF {test['chrf_signature']}.", [table])
 
 
-def about_translator(data: str, pairs: SentencePairs, left_out: int) -> About:
+def about_translator(data: str, pairs: SentencePairs, left_out: int, phrases: int = 0) -> About:
     """Say what a reader should know before using a translator.
 
     Args:
         data: as the reader named it.
         pairs: the data.
         left_out: how many training pairs were too long.
+        phrases: how many training pairs at most are our own phrases, added to the data.
 
     Returns:
         The texts of the model card.
     """
     source, target = (LANGUAGES.get(code, code) for code in (pairs.source_language, pairs.target_language))
     direction = f"from {source or 'the first language'} to {target or 'the second language'} of `{pairs.name}`"
+    added = f" Up to {phrases:,} of its training pairs are {DATA['phrases']}." if phrases else ""
     return About(
         title=f"A translator {direction}",
         summary="An encoder-decoder Transformer, trained from nothing on the pairs below.",
-        data=f"""{DATA.get(data, f"the reader's own file `{pairs.name}`")}.
+        data=f"""{DATA.get(data, f"the reader's own file `{pairs.name}`")}.{added}
   {len(pairs.train):,} training pairs, of which {left_out:,} were too long and left out; {len(pairs.validation):,}
   validation pairs chose the epoch, translated greedily; the {len(pairs.test):,} test pairs were scored once, after
   that.""",

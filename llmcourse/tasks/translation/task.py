@@ -197,7 +197,8 @@ class Translation(Task):
 
     def about(self, scores: Mapping[str, Any]) -> About:
         """Say where the pairs come from, how to use the model, and what it is not for."""
-        return about_translator(self.config.data, self.pairs, self._batches.left_out)
+        phrases = self.config.settings.phrases
+        return about_translator(self.config.data, self.pairs, self._batches.left_out, phrases)
 
     def describe(self, model: "keras.Model", path: Path, scores: Mapping[str, Any], card: str) -> None:
         """Write scores and card into the model folder."""

@@ -16,6 +16,7 @@ from llmcourse.data.tokenizer import Tokenizer
 from llmcourse.models.saved import load_translator
 from llmcourse.runtime import load_keras
 from llmcourse.tasks.translation.recipes import Recipe, TranslationConfig
+from llmcourse.tasks.translation.report import about_translator
 from llmcourse.tasks.translation.task import Translation, add_phrases, train_tokenizer
 from llmcourse.training import engine, loop
 from llmcourse.training.checkpoint import load_checkpoint
@@ -168,6 +169,7 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from llmcourse.tasks.translation.recipes import Recipe, TranslationConfig
+from llmcourse.tasks.translation.report import about_translator
 from llmcourse.tasks.translation.task import Translation
 from llmcourse.training import engine, loop
 
@@ -278,6 +280,8 @@ def test_options_out_of_range_are_refused(options, message):
         ({"num_layers": 0}, "num_layers, .* at least 1"),
         ({"peak_rate": 0.0}, "peak_rate must be above 0"),
         ({"warmup": 1.0}, "warmup between 0 and 1"),
+        ({"bpe_dropout": 1.5}, "bpe_dropout must be from 0 to 1.*Received: 1.5 and 0"),
+        ({"phrases": -1}, "phrases at least 0.*Received: 0.0 and -1"),
     ],
 )
 def test_numbers_that_no_recipe_may_have_are_refused(numbers, message):
@@ -297,6 +301,8 @@ def test_phrases_are_added_to_the_training_part_alone():
     translations = dict(zip(phrases.train.sources, phrases.train.targets, strict=True))
     assert [translations[source] for source in added] == list(more.train.targets[len(pairs.train) :])
     assert add_phrases(pairs, 0) is pairs
+    assert "Up to 300 of its training pairs are `phrases`" in about_translator("mine.tsv", more, 0, 300).data
+    assert "Up to" not in about_translator("mine.tsv", pairs, 0).data
     assert len(add_phrases(pairs, 10**6).train) == len(pairs.train) + len(phrases.train) - 40
 
 

@@ -1,6 +1,6 @@
 """Translate greedily with PyTorch's nn.Transformer, the whole beginning anew for each token; see decoding_speed.py.
 
-python decoding_torch.py FILE     FILE: an .npz of sources, steps and sizes; prints the CPU seconds of each round
+python _decoding_torch.py FILE     FILE: an .npz of sources, steps and sizes; prints the CPU seconds of each round
 """
 
 import sys
