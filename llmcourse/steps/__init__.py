@@ -15,6 +15,7 @@ _NAMES = {
     "backprop": "gradient_check mlp_backward Value sgd_step train_mlp build_mlp",
     "cnn": """prepare conv2d conv2d_backward max_pool2d max_pool2d_backward confusion_matrix precision_recall_f1
         train_and_save""",
+    "rnn": "rnn_forward rnn_backward clip_by_global_norm lstm_step classification_report",
     "attention": "softmax split_heads merge_heads",
     "transformer": "noam_schedule NoamSchedule",
     "translation": """bpe_merges join_pair split_word build_vocabulary encode_batch token_accuracy TranslationModel
