@@ -143,9 +143,8 @@ class Transformer(keras.Model):
         if target_ids is None:
             if not isinstance(source_ids, (tuple, list)) or len(source_ids) not in (2, 4):
                 raise ValueError("The model needs source_ids and target_ids. Received: one input.")
-            source_ids, target_ids, source_segments, target_segments = (*source_ids, source_segments, target_segments)[
-                :4
-            ]
+            inputs = (*source_ids, source_segments, target_segments)
+            source_ids, target_ids, source_segments, target_segments = inputs[:4]
         states, scores = self.read(
             source_ids, target_ids, source_segments, target_segments, return_scores=True, training=training
         )

@@ -15,13 +15,13 @@ _NAMES = {
     "backprop": "gradient_check mlp_backward Value sgd_step train_mlp build_mlp",
     "cnn": """prepare conv2d conv2d_backward max_pool2d max_pool2d_backward confusion_matrix precision_recall_f1
         train_and_save""",
-    "rnn": "rnn_forward rnn_backward clip_by_global_norm lstm_step classification_report",
     "attention": "softmax split_heads merge_heads",
     "transformer": "noam_schedule NoamSchedule",
     "translation": """bpe_merges join_pair split_word build_vocabulary encode_batch token_accuracy TranslationModel
         build_translator train_translator""",
     "decoding": """beam_search KeyValueCache greedy_decode_cached sample distribution ngram_precisions ngrams
         corpus_bleu""",
+    "rnn": "rnn_forward rnn_backward clip_by_global_norm lstm_step classification_report",
 }
 _HOMES = {name: file for file, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_HOMES)

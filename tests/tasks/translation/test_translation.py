@@ -169,7 +169,6 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from llmcourse.tasks.translation.recipes import Recipe, TranslationConfig
-from llmcourse.tasks.translation.report import about_translator
 from llmcourse.tasks.translation.task import Translation
 from llmcourse.training import engine, loop
 
